@@ -1,0 +1,19 @@
+"""`python -m kbtool` and the `kbtool` command. `--version` is answered before click is imported."""
+
+import sys
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    if sys.argv[1:] == ["--version"]:
+        from kbtool import __version__
+
+        print(f"kbtool {__version__}")
+        return
+    from kbtool.cli import run
+
+    sys.exit(run())
+
+
+if __name__ == "__main__":
+    main()

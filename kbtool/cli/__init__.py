@@ -1,0 +1,113 @@
+"""The command line: arguments in, rendered report out, exit code. One error boundary."""
+
+import os
+import platform
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Final
+
+import click
+
+from kbtool import __version__
+from kbtool.cli.console import color_wanted, complain
+from kbtool.errors import CLEAN, INTERRUPTED, USAGE, KbError
+
+BUG_URL: Final = "the project's issue tracker"
+
+# name → (module whose `command` it is, job, one line of help). Read top to bottom in --help.
+COMMANDS: Final[dict[str, tuple[str, str, str]]] = {
+    "lint": ("kbtool.cli.lint", "Lint", "Check the pages against the conventions; --fix mends."),
+    "rules": ("kbtool.cli.rules", "Lint", "List the rules, or explain one."),
+    "plan": ("kbtool.cli.plan", "Run", "Show what a runbook will do; nothing runs."),
+    "run": ("kbtool.cli.run", "Run", "Run a runbook in a sandbox, people at their steps."),
+    "drill": ("kbtool.cli.drill", "Run", "Prove a runbook: green, broken, red, run, green."),
+    "verify": ("kbtool.cli.verify", "Run", "Is each page's evidence still true?"),
+    "runs": ("kbtool.cli.runs", "Run", "List, show and answer runs."),
+    "sandbox": ("kbtool.cli.sandbox", "Run", "Start, break, reset and stop sandboxes."),
+}
+
+
+class LazyGroup(click.Group):
+    """Imports a command's module only when that command is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return the command, or None when there is no such name."""
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        command: click.Command = import_module(entry[0]).command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, with the nearest name when there is none."""
+        from difflib import get_close_matches
+
+        if args[0] not in COMMANDS and (near := get_close_matches(args[0], COMMANDS, 1)):
+            ctx.fail(f"No such command {args[0]!r}. Did you mean {near[0]!r}?")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands under the four jobs, without importing any."""
+        for job in dict.fromkeys(entry[1] for entry in COMMANDS.values()):
+            with formatter.section(job):
+                formatter.write_dl(
+                    [(name, entry[2]) for name, entry in COMMANDS.items() if entry[1] == job]
+                )
+
+
+@click.command(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Shell completion: eval \"$(_KBTOOL_COMPLETE=bash_source kbtool)\" (or zsh_source, fish_source).",
+)
+@click.version_option(__version__, prog_name="kbtool", message="%(prog)s %(version)s")
+@click.pass_context
+def main(ctx: click.Context) -> None:
+    """Docs-as-code for a Markdown knowledge base: lint it, publish it, run its runbooks.
+
+    \b
+    kbtool lint                      check the knowledge base around you
+    kbtool lint --fix                mend what can be mended
+    kbtool drill vibe/runbooks/X.md  prove a runbook in its own sandbox
+    """
+    ctx.color = color_wanted(sys.stdout)
+
+
+def run(args: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code. Never raises."""
+    try:
+        result = main.main(args, prog_name="kbtool", standalone_mode=False)
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except click.ClickException as error:
+        error.show()
+        return USAGE
+    except KbError as error:
+        complain(error.message, error.hint)
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        complain("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader went away (`kbtool … | head`): no traceback when Python flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return CLEAN
+    except Exception:  # noqa: BLE001 - the one outer boundary: everything else is a bug report
+        _report_bug()
+        return USAGE
+    return result if isinstance(result, int) else CLEAN
+
+
+def _report_bug() -> None:
+    complain(f"this is a bug in kbtool; please report it to {BUG_URL} with all that follows")
+    python = platform.python_version()
+    click.echo(f"kbtool {__version__}, Python {python}, {platform.platform()}", err=True)
+    click.echo(f"arguments: {sys.argv[1:]}\n{traceback.format_exc()}", err=True)

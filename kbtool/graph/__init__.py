@@ -1,0 +1,1 @@
+"""Pages and the links between them: one resolver, one read-only knowledge base. Pure."""

@@ -1,0 +1,1 @@
+"""The knowledge base: all pages, the edges between them, and questions over them. Read-only."""

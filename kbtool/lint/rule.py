@@ -1,0 +1,50 @@
+"""What a rule is and what it reports."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from kbtool.graph.base import KnowledgeBase
+from kbtool.markdown.page import Page
+from kbtool.text import Edit, Span
+
+Severity = Literal["error", "warning"]
+Options = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One defect at one place. `fix` is one change of meaning, as edits of any number of pages."""
+
+    path: str
+    span: Span
+    message: str
+    help: str = ""
+    fix: tuple[Edit, ...] = ()
+    rule: str = ""  # filled in by the engine
+    name: str = ""
+    severity: Severity = "error"
+
+
+Check = Callable[[Page, KnowledgeBase, Options], Iterator[Finding]]
+Example = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A convention. Its module's docstring says why; its examples are its tests and its page.
+
+    An example is a small tree {path: text}. In a bad example ⟦ ⟧ mark exactly what is reported
+    (an empty pair marks a zero-width span); a good example yields no finding of this rule.
+    """
+
+    id: str
+    name: str
+    summary: str
+    check: Check
+    good: tuple[Example, ...]
+    bad: tuple[Example, ...]
+    severity: Severity = "error"
+    fixable: bool = False
+    presets: tuple[str, ...] = ("lab",)
+    options: Options | None = None  # option name → default

@@ -1,0 +1,1 @@
+"""Markdown text → frozen pages. Pure."""

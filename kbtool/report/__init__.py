@@ -1,0 +1,1 @@
+"""Findings, plans and journals as text, JSON and other formats. Pure."""

@@ -1,0 +1,1 @@
+"""Sandboxes kbtool creates and can prove: cells, servers, relays, the registry."""

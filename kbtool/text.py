@@ -1,0 +1,60 @@
+"""Places in a text and changes to it. Offsets count code points from 0, ends exclusive."""
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from typing import NamedTuple
+
+
+class Span(NamedTuple):
+    """A stretch of a page's text, `text[start:end]`."""
+
+    start: int
+    end: int
+
+
+class Edit(NamedTuple):
+    """Replace `span` of the page at `path` by `new`."""
+
+    path: str
+    span: Span
+    new: str
+
+
+class LineIndex:
+    """Turns offsets into lines and columns (both from 1, in code points)."""
+
+    __slots__ = ("_starts",)
+
+    def __init__(self, text: str) -> None:
+        starts = [0]
+        at = text.find("\n")
+        while at >= 0:
+            starts.append(at + 1)
+            at = text.find("\n", at + 1)
+        self._starts = starts
+
+    def position(self, offset: int) -> tuple[int, int]:
+        """Return the (line, column) of `offset`."""
+        line = bisect_right(self._starts, offset)
+        return line, offset - self._starts[line - 1] + 1
+
+    def offset(self, line: int, column: int = 1) -> int:
+        """Return the offset of (line, column)."""
+        return self._starts[line - 1] + column - 1
+
+
+def apply_edits(text: str, edits: Iterable[Edit]) -> str:
+    """Return `text` with all edits applied; equal edits count once.
+
+    Raises:
+        ValueError: two different edits overlap.
+    """
+    ordered = sorted(set(edits), key=lambda edit: edit.span)
+    parts: list[str] = []
+    at = 0
+    for edit in ordered:
+        if edit.span.start < at:
+            raise ValueError(f"edits overlap at {edit.span.start}")
+        parts += (text[at : edit.span.start], edit.new)
+        at = edit.span.end
+    return "".join(parts) + text[at:]
