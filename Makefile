@@ -1,0 +1,43 @@
+# Every recipe sets up what it needs and says so. Hooks and CI call these and nothing else.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.PHONY: help setup demo test quick static check bench lock clean
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(READY) ## virtual environment, locked dependencies; on Debian as root: system packages
+
+$(READY): requirements/dev.txt pyproject.toml tools/setup
+	@tools/setup "$(PYTHON)" "$(VENV)"
+	@touch $@
+
+demo: $(READY) ## lint, drill red and green on a copy of the pages, verify, lint again
+	@PATH="$(abspath $(BIN)):$$PATH" tools/demo
+
+test: $(READY) ## the whole test suite
+	$(BIN)/pytest
+
+quick: $(READY) ## the tests without real servers and without slow ones
+	$(BIN)/pytest -m "not slow and not sandbox"
+
+static: $(READY) ## format, lint, types, layers, the pages, their evidence
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/kbtool lint
+	$(BIN)/kbtool verify
+
+check: static test ## the definition of done
+
+bench: $(READY) ## figures, as ratios where there is a peer
+	$(BIN)/python -m bench
+
+lock: $(READY) ## refresh requirements/*.txt from pyproject.toml
+	tools/lock "$(BIN)"
+
+clean: ## remove what the recipes made
+	rm -rf build dist $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
