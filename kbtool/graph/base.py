@@ -1,1 +1,214 @@
 """The knowledge base: all pages, the edges between them, and questions over them. Read-only."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from functools import cached_property
+from posixpath import basename, dirname, join
+from typing import Final
+
+from kbtool.graph.conventions import Conventions
+from kbtool.graph.resolve import Outcome, Target, Tree, resolve
+from kbtool.markdown.page import Link, Page
+
+_INV_STUB = re.compile(r"INV-\d{3}-[a-z0-9-]+\.md$")
+
+
+class Kind(StrEnum):
+    """What a page is, by its first folder; hubs and STATUS.md are kinds of their own."""
+
+    HUB = "hub"
+    PAGE = "page"
+    ADR = "adr"
+    PRD = "prd"
+    STATUS = "status"
+    INVESTIGATION = "investigation"
+    GUIDEBOOK = "guidebook"
+    RUNBOOK = "runbook"
+    SHAREOUT = "shareout"
+    OUTSIDE = "outside"  # AGENTS.md, README.md and other pages beside the base
+    TEMPLATE = "template"
+
+
+_FOLDERS: Final[Mapping[str, Kind]] = {
+    "ADR": Kind.ADR,
+    "PRD": Kind.PRD,
+    "investigations": Kind.INVESTIGATION,
+    "guidebooks": Kind.GUIDEBOOK,
+    "runbooks": Kind.RUNBOOK,
+    "shareouts": Kind.SHAREOUT,
+}
+
+
+def _nothing(_path: str) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Facts of the world, asked for lazily; the defaults know nothing."""
+
+    today: date = date.min
+    digest: Callable[[str], str | None] = _nothing  # sha256 of a repository file's bytes
+    text: Callable[[str], str | None] = _nothing  # a repository file's text
+
+
+class KnowledgeBase:
+    """All pages under one root, and the graph of their links."""
+
+    def __init__(
+        self,
+        pages: Mapping[str, Page],
+        files: frozenset[str] | None = None,
+        conventions: Conventions | None = None,
+        facts: Facts | None = None,
+        unreadable: Mapping[str, str] | None = None,
+    ) -> None:
+        """Take parsed pages (path → page) and the names of all files of the repository."""
+        self.pages = pages
+        self.unreadable = unreadable or {}  # path → why
+        self.files = files if files is not None else frozenset(pages)
+        self.conventions = conventions or Conventions()
+        self.base = self.conventions.base
+        self.facts = facts or Facts()
+
+    # ------------------------------------------------------------------ names
+    @cached_property
+    def folders(self) -> frozenset[str]:
+        """Every folder of the repository that holds a file."""
+        found: set[str] = set()
+        for path in self.files:
+            folder = dirname(path)
+            while folder and folder not in found:
+                found.add(folder)
+                folder = dirname(folder)
+        return frozenset(found)
+
+    @cached_property
+    def _tree(self) -> Tree:
+        folded = {path.casefold(): path for path in sorted(self.folders) + sorted(self.files)}
+        return Tree(self.files, self.folders, folded, self.conventions.hub, self.pages.get)
+
+    def within(self, path: str) -> bool:
+        """Return whether the path lies under the base."""
+        return not self.base or path.startswith(f"{self.base}/")
+
+    def is_template(self, path: str) -> bool:
+        """Return whether a name below the base begins with `_`."""
+        return any(part.startswith("_") for part in path.split("/"))
+
+    def kind(self, page: Page) -> Kind:
+        """Return what the page is."""
+        return self.kind_of(page.path)
+
+    def kind_of(self, path: str) -> Kind:
+        """Return what the page at `path` is, by its name alone."""
+        if not self.within(path):
+            return Kind.OUTSIDE
+        if self.is_template(path):
+            return Kind.TEMPLATE
+        name = basename(path)
+        if name == self.conventions.hub:
+            return Kind.PRD if self._is_prd_home(path) else Kind.HUB
+        if name == "STATUS.md":
+            return Kind.STATUS
+        first = path[len(self.base) + 1 if self.base else 0 :].split("/", maxsplit=1)[0]
+        return _FOLDERS.get(first, Kind.PAGE)
+
+    def _is_prd_home(self, path: str) -> bool:
+        return dirname(dirname(path)) == join(self.base, "PRD")
+
+    # ------------------------------------------------------------------ links
+    def resolve(self, page: Page, link: Link) -> Target:
+        """Return where the link leads."""
+        return resolve(self._tree, page, link)
+
+    @cached_property
+    def edges(self) -> Mapping[str, tuple[tuple[Link, str], ...]]:
+        """Each page's links that lead to pages: (link, path of the target)."""
+        return {path: tuple(self._edges_of(page)) for path, page in self.pages.items()}
+
+    def _edges_of(self, page: Page) -> list[tuple[Link, str]]:
+        found = ((link, self.resolve(page, link)) for link in page.links if link.kind != "image")
+        return [
+            (link, t.path) for link, t in found if t.outcome in (Outcome.PAGE, Outcome.NO_ANCHOR)
+        ]
+
+    @cached_property
+    def _backlinks(self) -> Mapping[str, tuple[tuple[str, Link], ...]]:
+        found: dict[str, list[tuple[str, Link]]] = {}
+        for path, edges in self.edges.items():
+            for link, target in edges:
+                if target != path:
+                    found.setdefault(target, []).append((path, link))
+        return {path: tuple(links) for path, links in found.items()}
+
+    def backlinks(self, path: str) -> tuple[tuple[str, Link], ...]:
+        """Return (path of the linking page, link) of every link to the page from another."""
+        return self._backlinks.get(path, ())
+
+    # ------------------------------------------------------------------ hubs
+    def hub(self, folder: str) -> str | None:
+        """Return the hub of a folder: its README.md, or the stub page beside an INV folder."""
+        own = join(folder, self.conventions.hub)
+        if own in self.pages:
+            return own
+        stub = f"{folder}.md"
+        return stub if _INV_STUB.search(stub) and stub in self.pages else None
+
+    @property
+    def root_hub(self) -> str | None:
+        """The hub of the base."""
+        return self.hub(self.base)
+
+    def ancestors(self, path: str) -> tuple[str, ...]:
+        """Return the hubs above a page, root hub first; a folder without a hub is skipped."""
+        found: list[str] = []
+        folder = dirname(path)
+        while folder == self.base or self.within(folder):
+            hub = self.hub(folder)
+            if hub and hub != path:
+                found.append(hub)
+            if folder == self.base:
+                break
+            folder = dirname(folder)
+        return tuple(reversed(found))
+
+    def parent(self, path: str) -> str | None:
+        """Return the hub that must list the page: the nearest one above it."""
+        above = self.ancestors(path)
+        return above[-1] if above else None
+
+    @cached_property
+    def _children(self) -> Mapping[str, tuple[str, ...]]:
+        found: dict[str, list[str]] = {}
+        for path in sorted(self.pages):
+            if not self.within(path) or self.kind_of(path) is Kind.TEMPLATE:
+                continue
+            parent = self.parent(path)
+            if parent:
+                found.setdefault(parent, []).append(path)
+        return {hub: tuple(children) for hub, children in found.items()}
+
+    def children(self, hub: str) -> tuple[str, ...]:
+        """Return what the hub must list: each page of its folder, each direct subfolder's hub."""
+        return self._children.get(hub, ())
+
+    @cached_property
+    def reachable(self) -> frozenset[str]:
+        """Every page that links from the root hub through hubs lead to."""
+        start = self.root_hub
+        found: set[str] = {start} if start else set()
+        waiting = list(found)
+        while waiting:
+            for _, target in self.edges[waiting.pop()]:
+                if target not in found and target in self.pages:
+                    found.add(target)
+                    if self._passes(target):
+                        waiting.append(target)
+        return frozenset(found)
+
+    def _passes(self, path: str) -> bool:
+        return bool(self._children.get(path)) or basename(path) == self.conventions.hub

@@ -7,7 +7,19 @@ from typing import Literal
 from kbtool.text import LineIndex, Span
 
 LinkKind = Literal["link", "image", "reference", "wiki", "html", "autolink"]
-BlockKind = Literal["heading", "paragraph", "bullets", "numbers", "fence", "code", "quote", "table", "html", "rule", "other"]
+BlockKind = Literal[
+    "heading",
+    "paragraph",
+    "bullets",
+    "numbers",
+    "fence",
+    "code",
+    "quote",
+    "table",
+    "html",
+    "rule",
+    "other",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +50,7 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class Fence:
-    """A fenced block. `language` is the first word of `info`; `body` the span of `text` in the page.
+    """A fenced block: `language` is the first word of `info`, `body` where `text` stands.
 
     In a nested fence (list item, quote) the page text of `body` carries the container's
     indentation; `text` does not.
@@ -81,7 +93,7 @@ HeaderStyle = Literal["quote", "list", "alert", "bare", "section"]
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One header field. `name` as written without its qualifier, `qualifier` the text in parentheses."""
+    """One header field; `qualifier` is the text in parentheses after its name."""
 
     name: str
     qualifier: str

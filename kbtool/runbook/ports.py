@@ -1,4 +1,7 @@
-"""What a run needs from the world. A blocking `run()` could host neither an invariant nor a dying server."""
+"""What a run needs from the world.
+
+A blocking `run()` could host neither an invariant nor a dying server: hence start and poll.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

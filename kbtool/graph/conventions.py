@@ -1,0 +1,54 @@
+"""The conventions a knowledge base has chosen: data, with the house's defaults."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+RELATIONS: Final[Mapping[str, str]] = {
+    "Related": "Related",
+    "Upstream": "Downstream",
+    "Downstream": "Upstream",
+    "Decision": "Implemented by",
+    "Implemented by": "Decision",
+}
+OTHER_RELATIONS: Final = ("Design record", "Adjacent", "Map", "Deeper dive", "Historical")
+PLAIN_FIELDS: Final = (
+    "Status",
+    "Last Updated",
+    "Last Verified",
+    "Date",
+    "Deciders",
+    "Priority",
+    "Size",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Production:
+    """Names of production. They explain a refusal; they are never counted as protection."""
+
+    addresses: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    contexts: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+    buckets: tuple[str, ...] = ()
+
+    def all(self) -> tuple[str, ...]:
+        """Return every entry."""
+        return self.addresses + self.names + self.contexts + self.paths + self.buckets
+
+
+@dataclass(frozen=True, slots=True)
+class Conventions:
+    """What the core must know of the configuration."""
+
+    base: str = "vibe"
+    hub: str = "README.md"
+    header: str = "quote"  # the style --fix writes: quote or list
+    relations: Mapping[str, str] = field(default_factory=lambda: RELATIONS)
+    evidence_age: int = 180  # days after which evidence is stale
+    production: Production = Production()
+
+    def field_names(self) -> tuple[str, ...]:
+        """Return every header field name the conventions know."""
+        return PLAIN_FIELDS + tuple(self.relations) + OTHER_RELATIONS

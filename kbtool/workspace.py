@@ -1,0 +1,314 @@
+"""The only reader and writer of the tree: files → knowledge base, edits → disk."""
+
+import contextlib
+import errno
+import hashlib
+import os
+import stat
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from kbtool.config import FILE, MAX_PAGE_BYTES, Config, config_table, parse_config
+from kbtool.errors import KbError, UsageError
+from kbtool.graph.base import Facts, KnowledgeBase
+from kbtool.markdown.page import Page
+from kbtool.markdown.parse import parse_page
+
+# Hidden folders are never pages; the others hold what tools made or fetched.
+_SKIPPED: Final = frozenset({"node_modules", "__pycache__", "build", "dist", "venv"})
+
+
+class WriteError(KbError):
+    """A file could not be written; nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """Where the project lies and what it has configured."""
+
+    path: Path
+    config: Config
+    base: str  # folder of the base, "" for all Markdown under the root
+    preset: str
+
+
+def find_root(paths: Sequence[str]) -> Root:
+    """Return the root of the project the paths (or the current folder) belong to.
+
+    The nearest ancestor with kbtool.toml, [tool.kbtool] or .git; else the parent of a folder
+    named as the base; else the folder itself.
+
+    Raises:
+        UsageError: a path does not exist, or lies under another root.
+        ConfigError: the configuration has faults.
+    """
+    places = [_existing(path) for path in paths] or [Path.cwd()]
+    start = places[0] if places[0].is_dir() else places[0].parent
+    folder, table = _nearest(start)
+    config = parse_config(*table) if table else Config()
+    for place in places[1:]:
+        if not place.is_relative_to(folder):
+            raise UsageError(f"{place} is not under {folder}", "lint one project at a time")
+    has_base = (folder / config.base).is_dir()
+    preset = config.preset or ("lab" if has_base or table else "plain")
+    return Root(folder, config, config.base if preset == "lab" else "", preset)
+
+
+def _existing(path: str) -> Path:
+    try:
+        # The last part is not resolved: a symlink is reported as itself.
+        whole = Path(os.path.abspath(path))
+        whole.lstat()
+        return whole.parent.resolve() / whole.name
+    except (OSError, ValueError, RuntimeError) as error:
+        raise UsageError(
+            f"{path} does not exist", "give files or folders of the project"
+        ) from error
+
+
+def _nearest(start: Path) -> tuple[Path, tuple[Mapping[str, object], str] | None]:
+    for folder in (start, *start.parents):
+        table = config_table(folder)
+        if table is not None or (folder / ".git").exists():
+            return folder, table
+    for folder in (start, *start.parents):
+        if folder.name == Config().base:
+            return folder.parent, None
+    return start, None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A page's file as it is on disk, so that it is written back in its own manner."""
+
+    text: str
+    newline: str
+    bom: bool
+
+
+class Workspace:
+    """One project's tree."""
+
+    def __init__(self, root: Root) -> None:
+        self.root = root
+        self.sources: dict[str, Source] = {}
+
+    # ------------------------------------------------------------------ reading
+    def load(self) -> KnowledgeBase:
+        """Read and parse every page; what cannot be read is in `unreadable` with its reason."""
+        files, broken = self._walk()
+        pages: dict[str, Page] = {}
+        unreadable = dict(broken)
+        for path in sorted(files):
+            if path.endswith(".md") and self._linted(path):
+                reason = self._read(path, pages)
+                if reason:
+                    unreadable[path] = reason
+        facts = Facts(today=_today(), digest=self.digest, text=self.text)
+        conventions = self.root.config.conventions(self.root.base)
+        return KnowledgeBase(pages, frozenset(files), conventions, facts, unreadable)
+
+    def _linted(self, path: str) -> bool:
+        base = self.root.base
+        return not base or "/" not in path or path.startswith(f"{base}/")
+
+    def _walk(self) -> tuple[set[str], dict[str, str]]:
+        """Return the files of the repository, and the broken links and loops among the pages."""
+        files: set[str] = set()
+        broken: dict[str, str] = {}
+        top = str(self.root.path)
+        waiting = [top]
+        while waiting:
+            folder = waiting.pop()
+            try:
+                with os.scandir(folder) as entries:
+                    for entry in entries:
+                        self._visit(entry, entry.path[len(top) + 1 :], files, broken, waiting)
+            except OSError as error:
+                broken[folder[len(top) + 1 :] or "."] = f"cannot be read: {error.strerror}"
+        return files, broken
+
+    def _visit(
+        self,
+        entry: "os.DirEntry[str]",
+        path: str,
+        files: set[str],
+        broken: dict[str, str],
+        waiting: list[str],
+    ) -> None:
+        path = path.replace(os.sep, "/")
+        if not _encodable(path):
+            broken[path.encode("utf-8", "replace").decode()] = "its name is not UTF-8"
+        elif entry.is_symlink():
+            self._visit_link(path, files, broken)
+        elif entry.is_dir(follow_symlinks=False):
+            if (entry.name[0] != "." and entry.name not in _SKIPPED) or entry.name in (
+                ".gitea",
+                ".github",
+                ".ci",
+            ):
+                waiting.append(entry.path)
+        else:
+            files.add(path)
+
+    def _visit_link(self, path: str, files: set[str], broken: dict[str, str]) -> None:
+        """Treat a link to a file of the repository as that file; follow none to a folder."""
+        whole = os.path.join(self.root.path, path)
+        try:
+            real = os.path.realpath(whole, strict=True)
+        except OSError as error:
+            if path.endswith(".md") and self._linted(path):
+                loop = error.errno == errno.ELOOP
+                broken[path] = "a symbolic link in a loop" if loop else "a broken symbolic link"
+            return
+        if not Path(real).is_relative_to(self.root.path.resolve()):
+            if path.endswith(".md") and self._linted(path):
+                broken[path] = "a symbolic link that leaves the repository"
+        elif os.path.isfile(real):
+            files.add(path)
+
+    def _read(self, path: str, pages: dict[str, Page]) -> str | None:
+        """Parse one page into `pages`; return why it could not be, or None."""
+        try:
+            source = self._source(path)
+        except UnicodeDecodeError as error:
+            return f"not UTF-8: byte {error.object[error.start]:#04x} at offset {error.start}"
+        except OSError as error:
+            return f"cannot be read: {error.strerror}"
+        except ValueError as error:
+            return str(error)
+        self.sources[path] = source
+        pages[path] = parse_page(path, source.text)
+        return None
+
+    def _source(self, path: str) -> Source:
+        with open(os.path.join(self.root.path, path), "rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise ValueError("not a regular file")
+            if status.st_size > MAX_PAGE_BYTES:
+                size = status.st_size / 1024 / 1024
+                raise ValueError(f"too large: {size:.0f} MB, at most 10 MB are read")
+            raw = file.read()
+        text = raw.decode("utf-8")
+        bom = text.startswith("\ufeff")
+        if bom:
+            text = text[1:]
+        newline = "\r\n" if "\r\n" in text else "\n"
+        return Source(text.replace("\r\n", "\n").replace("\r", "\n"), newline, bom)
+
+    def text(self, path: str) -> str | None:
+        """Return a repository file's text, or None where it cannot be had."""
+        raw = self.raw(path)
+        try:
+            return raw.decode("utf-8") if raw is not None else None
+        except UnicodeDecodeError:
+            return None
+
+    def raw(self, path: str) -> bytes | None:
+        """Return the bytes of a regular file beneath the root, or None; links are not followed."""
+        whole = self.root.path / path
+        try:
+            real = whole.resolve(strict=True)
+            if not real.is_relative_to(self.root.path.resolve()) or not real.is_file():
+                return None
+            return real.read_bytes() if real.stat().st_size <= MAX_PAGE_BYTES else None
+        except (OSError, ValueError, RuntimeError):
+            return None
+
+    def digest(self, path: str) -> str | None:
+        """Return the sha256 of a repository file's bytes, or None where there is none."""
+        raw = self.raw(path)
+        return hashlib.sha256(raw).hexdigest() if raw is not None else None
+
+    def relative(self, path: str) -> str:
+        """Return a given path as POSIX path from the root ("" for the root itself).
+
+        Raises:
+            UsageError: it does not exist, or lies outside of the root.
+        """
+        whole = _existing(path)
+        if not whole.is_relative_to(self.root.path):
+            raise UsageError(f"{path} is not under {self.root.path}", "lint one project at a time")
+        found = whole.relative_to(self.root.path).as_posix()
+        return "" if found == "." else found
+
+    # ------------------------------------------------------------------ writing
+    def write(self, texts: Mapping[str, str]) -> None:
+        """Write pages, each whole or not at all, in the file's own newline style.
+
+        All are written beside their targets first; only then are they moved into place.
+
+        Raises:
+            WriteError: one could not be written; none was changed.
+        """
+        staged: list[tuple[str, str]] = []
+        try:
+            for path, text in texts.items():
+                staged.append((self._stage(path, self._encoded(path, text)), path))
+        except OSError as error:
+            _discard(staged)
+            raise WriteError(
+                f"{path} cannot be written: {error.strerror}", "nothing was changed"
+            ) from error
+        except BaseException:
+            _discard(staged)
+            raise
+        for temporary, path in staged:
+            os.replace(temporary, os.path.join(self.root.path, path))
+
+    def _encoded(self, path: str, text: str) -> bytes:
+        source = self.sources.get(path)
+        if source is None:
+            return text.encode()
+        text = text.replace("\n", source.newline) if source.newline != "\n" else text
+        return (("\ufeff" if source.bom else "") + text).encode()
+
+    def _stage(self, path: str, data: bytes) -> str:
+        whole = os.path.join(self.root.path, path)
+        mode = stat.S_IMODE(os.stat(whole).st_mode) if os.path.exists(whole) else 0o644
+        if os.path.exists(whole) and not os.access(whole, os.W_OK):
+            raise PermissionError(errno.EACCES, "permission denied", whole)
+        os.makedirs(os.path.dirname(whole), exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=os.path.dirname(whole), prefix=".kbtool-")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(temporary, mode)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+        return temporary
+
+
+def _discard(staged: Iterable[tuple[str, str]]) -> None:
+    for temporary, _ in staged:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+
+
+def _encodable(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _today() -> date:
+    """Today at UTC+14, where the day begins first: no honest date is ever in the future."""
+    return (datetime.now(UTC) + timedelta(hours=14)).date()
+
+
+def open_workspace(paths: Sequence[str] = ()) -> Workspace:
+    """Return the workspace the paths (or the current folder) belong to."""
+    return Workspace(find_root(paths))
+
+
+__all__ = ["FILE", "Root", "Workspace", "WriteError", "find_root", "open_workspace"]
