@@ -66,7 +66,7 @@ class LazyGroup(click.Group):
 @click.command(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog='Shell completion: eval "$(_KBTOOL_COMPLETE=bash_source kbtool)" (or zsh_source, fish_source).',
+    epilog='Shell completion: eval "$(_KBTOOL_COMPLETE=bash_source kbtool)" (or zsh, fish).',
 )
 @click.version_option(__version__, prog_name="kbtool", message="%(prog)s %(version)s")
 @click.pass_context

@@ -7,6 +7,7 @@ from typing import Literal
 from kbtool.text import Span
 
 Tag = Literal["AGENT", "HUMAN"]
+Shell = Literal["sh", "bash"]
 Operator = Literal["==", "!=", "<", "<=", ">", ">=", "=~", "exists", "absent"]
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
@@ -110,17 +111,24 @@ class StandIn:
 
     types: tuple[str, ...]  # names of secrets typed at the prompts, in order
     script: str | None  # the text under `#### Stand-in`; None: the same block
-    shell: Literal["sh", "bash"]
+    shell: Shell
     span: Span
+
+    @property
+    def how(self) -> str:
+        """The word evidence uses."""
+        return "same text" if self.script is None else "other text"
 
 
 @dataclass(frozen=True, slots=True)
 class WrittenField:
-    """A field as authored; digests are made from these, in order."""
+    """A field as authored, whitespace collapsed; digests are made from these, in order."""
 
     name: str
     value: str
-    span: Span
+    span: Span  # of the value
+    name_span: Span
+    label: str = ""  # the code span between name and colon: the scenario of a Break
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +140,9 @@ class Step:
     title: str
     span: Span  # of the heading
     fields: tuple[WrittenField, ...]
-    shell: Literal["sh", "bash"]
+    shell: Shell
     block: str | None  # the text of the one sh/bash fence
-    block_span: Span | None
+    block_span: Span | None  # where that text stands
     prose: str  # all prose of the step, whitespace collapsed
     on: str
     timeout: float

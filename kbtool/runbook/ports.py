@@ -12,7 +12,7 @@ from kbtool.runbook.model import Json
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One block to execute, everything decided. `env` is all the environment the author controls."""
+    """One block to execute, everything decided; `env` is all the author controls of it."""
 
     step: str
     shell: Literal["sh", "bash"]

@@ -1,0 +1,79 @@
+"""`$NAME` in checks and conditions: which names are set where, and filling them in as data."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from kbtool.runbook.model import (
+    Comparison,
+    Defect,
+    Expectation,
+    Guards,
+    HttpCheck,
+    K8sCheck,
+    RunCheck,
+    SqlCheck,
+    StdoutCheck,
+    Step,
+)
+from kbtool.text import Span
+
+_REFERENCE: Final = re.compile(r"\$(?:\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*))")
+
+
+def references(text: str) -> tuple[str, ...]:
+    """Return the names of `$NAME` and `${NAME}` in a text."""
+    return tuple(match[1] or match[2] for match in _REFERENCE.finditer(text))
+
+
+def substitute(text: str, values: Mapping[str, str]) -> str:
+    """Return `text` with `$NAME` filled in, as data: what is filled in is not read again.
+
+    Raises:
+        KeyError: a name has no value.
+    """
+    return _REFERENCE.sub(lambda match: values[match[1] or match[2]], text)
+
+
+def names_of(expectation: Expectation) -> tuple[str, ...]:
+    """Return the names a check refers to. In `run` they are the command's environment."""
+    check = expectation.check
+    if isinstance(check, K8sCheck):
+        texts = [check.resource, check.namespace or "", *_compared(check.comparison)]
+    elif isinstance(check, HttpCheck):
+        texts = [check.target, *_compared(check.comparison)]
+    elif isinstance(check, SqlCheck):
+        texts = [check.query, *_compared(check.comparison)]
+    elif isinstance(check, StdoutCheck) and check.comparison:
+        texts = _compared(check.comparison)
+    else:
+        texts = [check.command] if isinstance(check, RunCheck) else []
+    return tuple(name for text in texts for name in references(text))
+
+
+def _compared(comparison: Comparison) -> list[str]:
+    # A pattern's `$` is the end of a line, not a name.
+    return [comparison.right or ""] if comparison.op != "=~" else []
+
+
+def unset_names(guards: Guards, steps: Sequence[Step]) -> Iterator[Defect]:
+    """Yield a defect (KB512) for every name that nothing sets before it is used."""
+    known = {given.name for given in guards.inputs}
+    yield from _unset((*guards.before, *guards.accept), known, "an Input")
+    yield from _unset(tuple(always.expectation for always in guards.always), known, "an Input")
+    for step in steps:
+        if step.when and step.when.name not in known:
+            yield _defect(step.when.name, step.when.span)
+        known |= {capture.name for capture in step.captures if not capture.secret}
+        yield from _unset(step.expects, known, "an Input or an earlier Capture")
+
+
+def _unset(checks: Sequence[Expectation], known: set[str], by: str) -> Iterator[Defect]:
+    for check in checks:
+        for name in names_of(check):
+            if name not in known:
+                yield _defect(name, check.span, by)
+
+
+def _defect(name: str, span: Span, by: str = "an Input or an earlier Capture") -> Defect:
+    return Defect("KB512", span, f"${name} is set by nothing", f"{by} must set it")
