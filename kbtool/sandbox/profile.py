@@ -1,0 +1,236 @@
+"""A profile: which components make up a sandbox, its secrets, its seed, its faults. Strict TOML."""
+
+import re
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from difflib import get_close_matches
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+
+from kbtool.errors import ConfigError
+from kbtool.runbook.expectation import GrammarError, parse_expectation
+from kbtool.runbook.plan import ProfileView
+from kbtool.text import Span
+
+KINDS: Final = ("openbao", "postgres")
+_ACTIONS: Final = re.compile(r"(restart|kill) (?P<a>\S+)|call (?P<b>\S+) (GET|PUT|POST|DELETE) \S+")
+_NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,30}")
+
+
+@dataclass(frozen=True, slots=True)
+class Postgres:
+    """A PostgreSQL with one database. `sql` is the text of the seed, run as the owner."""
+
+    name: str
+    database: str
+    owner: str
+    manager: str
+    reader: str
+    sql: str
+    kind: str = "postgres"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBao:
+    """An OpenBao; `setup` are writes by its root token, [path, data], after the first unseal."""
+
+    name: str
+    database: str | None
+    setup: Sequence[tuple[str, Mapping[str, Any]]]
+    kind: str = "openbao"
+
+
+@dataclass(frozen=True, slots=True)
+class SecretSource:
+    """Where a step's secret comes from: exactly one of take, read, write."""
+
+    component: str
+    take: str = ""
+    read: str = ""
+    write: str = ""
+    field: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is done to break something, and the check that sees it broken."""
+
+    about: str
+    do: tuple[str, ...]
+    observe: str
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Everything a supervisor needs to build a sandbox, as data."""
+
+    name: str
+    strength: int
+    components: Mapping[str, Postgres | OpenBao]
+    secrets: Mapping[str, SecretSource]
+    seed: str
+    seed_secrets: tuple[str, ...]
+    faults: Mapping[str, Fault]
+    digest: str  # of all files it was read from
+
+    def view(self) -> ProfileView:
+        """Return what a plan must know."""
+        kinds = {name: part.kind for name, part in self.components.items()}
+        return ProfileView(self.name, kinds, tuple(self.secrets), tuple(self.faults), ())
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON data."""
+        return asdict(self)
+
+
+def from_json(data: Mapping[str, Any]) -> Profile:
+    """Return the profile `to_json` gave."""
+    kinds: Mapping[str, type[Postgres | OpenBao]] = {"postgres": Postgres, "openbao": OpenBao}
+    parts = {name: kinds[part["kind"]](**part) for name, part in data["components"].items()}
+    secrets = {name: SecretSource(**source) for name, source in data["secrets"].items()}
+    faults = {n: Fault(f["about"], tuple(f["do"]), f["observe"]) for n, f in data["faults"].items()}
+    rest = {"components": parts, "secrets": secrets, "faults": faults}
+    return Profile(**{**data, **rest, "seed_secrets": tuple(data["seed_secrets"])})
+
+
+def load_profile(folder: Path, name: str) -> Profile:
+    """Return the profile written in `folder/NAME.toml`.
+
+    Raises:
+        ConfigError: there is none of that name, or it has faults; all are named.
+    """
+    file = folder / f"{name}.toml"
+    try:
+        raw = file.read_bytes()
+        table = tomllib.loads(raw.decode())
+    except FileNotFoundError as error:
+        known = sorted(path.stem for path in folder.glob("*.toml"))
+        hint = f"there are: {', '.join(known)}" if known else f"profiles stand in {folder}"
+        raise ConfigError(f"no profile {name!r}", hint) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise ConfigError(f"{file.name}: not readable as TOML: {error}") from error
+    return _Loader(folder, file.name, raw).profile(table)
+
+
+class _Loader:
+    """Reads one profile and collects all its faults."""
+
+    def __init__(self, folder: Path, file: str, raw: bytes) -> None:
+        self.folder = folder
+        self.file = file
+        self.faults: list[str] = []
+        self.hash = sha256(raw)
+
+    def profile(self, table: Mapping[str, Any]) -> Profile:
+        top = self._table(table, "", name=str, strength=int, components=dict, secrets=dict)
+        seed = self._table(table.get("seed", {}), "seed", script=str, secrets=list)
+        known = {"name", "strength", "components", "secrets", "seed", "faults"}
+        self._unknown(table, "", known)
+        components = {name: self._component(name, part) for name, part in top["components"].items()}
+        secrets = {name: self._secret(name, data) for name, data in top["secrets"].items()}
+        faults = {
+            name: self._fault(name, data, components)
+            for name, data in table.get("faults", {}).items()
+        }
+        script = self._file(seed["script"], "seed.script")
+        if self.faults:
+            raise ConfigError("\n".join(f"{self.file}: {fault}" for fault in self.faults))
+        parts = {name: part for name, part in components.items() if part}
+        return Profile(
+            top["name"],
+            top["strength"],
+            parts,
+            {name: source for name, source in secrets.items() if source},
+            script,
+            tuple(seed["secrets"]),
+            {name: fault for name, fault in faults.items() if fault},
+            self.hash.hexdigest(),
+        )
+
+    def _table(self, table: Any, where: str, **wanted: type) -> dict[str, Any]:
+        """Return the wanted keys; a missing or mistyped one is a fault and gets an empty value."""
+        found: dict[str, Any] = {}
+        for key, kind in wanted.items():
+            value = table.get(key) if isinstance(table, dict) else None
+            if not isinstance(value, kind) or isinstance(value, bool):
+                name = f"{where}.{key}" if where else key
+                self.faults.append(f"{name} must be given, as {_WORDS[kind]}")
+                value = kind()
+            found[key] = value
+        return found
+
+    def _unknown(self, table: Mapping[str, Any], where: str, known: set[str]) -> None:
+        for key in set(table) - known:
+            near = get_close_matches(key, known, 1)
+            hint = f" (did you mean {near[0]!r}?)" if near else ""
+            self.faults.append(f"unknown key {f'{where}.{key}' if where else key}{hint}")
+
+    def _file(self, path: str, where: str) -> str:
+        try:
+            raw = (self.folder / path).read_bytes() if path else b""
+        except OSError as error:
+            self.faults.append(f"{where}: {path}: {error.strerror}")
+            raw = b""
+        self.hash.update(path.encode() + b"\0" + raw)
+        return raw.decode("utf-8", "replace")
+
+    def _component(self, name: str, part: Any) -> Postgres | OpenBao | None:
+        readers: Mapping[str, Callable[[str, Any], Postgres | OpenBao]]
+        readers = {"postgres": self._postgres, "openbao": self._openbao}
+        kind = part.get("kind") if isinstance(part, dict) else None
+        if kind not in readers or not _NAME.fullmatch(name):
+            self.faults.append(f"components.{name}: kind must be one of {', '.join(KINDS)}")
+            return None
+        return readers[kind](name, part)
+
+    def _postgres(self, name: str, part: Any) -> Postgres:
+        where = f"components.{name}"
+        keys = ("database", "owner", "manager", "reader", "sql")
+        found = self._table(part, where, **dict.fromkeys(keys, str))
+        self._unknown(part, where, {"kind", *keys})
+        for key in keys[:-1]:
+            if not re.fullmatch(r"[a-z_][a-z0-9_]*", found[key]):
+                self.faults.append(f"{where}.{key} must be a plain SQL name")
+        return Postgres(name, **{**found, "sql": self._file(found["sql"], f"{where}.sql")})
+
+    def _openbao(self, name: str, part: Any) -> OpenBao:
+        where = f"components.{name}"
+        found = self._table(part, where, setup=list)
+        self._unknown(part, where, {"kind", "setup", "database"})
+        for entry in found["setup"]:
+            if not (isinstance(entry, list) and len(entry) == 2 and isinstance(entry[1], dict)):
+                self.faults.append(f"{where}.setup: each entry is [path, {{data}}]")
+        return OpenBao(name, part.get("database"), found["setup"])
+
+    def _secret(self, name: str, data: Any) -> SecretSource | None:
+        where = f"secrets.{name}"
+        if not isinstance(data, dict) or not re.fullmatch(r"[A-Z][A-Z0-9_]*", name):
+            self.faults.append(f"{where} must be a table with a name in capitals")
+            return None
+        self._unknown(data, where, {"component", "take", "read", "write", "field"})
+        if sum(key in data for key in ("take", "read", "write")) != 1 or "component" not in data:
+            self.faults.append(f"{where} needs component, and one of take, read, write")
+            return None
+        return SecretSource(**{k: v for k, v in data.items() if k in SecretSource.__slots__})
+
+    def _fault(
+        self, name: str, data: Any, components: Mapping[str, Postgres | OpenBao | None]
+    ) -> Fault | None:
+        where = f"faults.{name}"
+        found = self._table(data, where, about=str, do=list, observe=str)
+        for action in found["do"]:
+            match = _ACTIONS.fullmatch(str(action))
+            if match is None:
+                self.faults.append(f"{where}: {action!r} is none of restart, kill, call")
+            elif (match["a"] or match["b"]) not in components:
+                self.faults.append(f"{where}: {action!r} names no component")
+        try:
+            parse_expectation(found["observe"], Span(0, 0))
+        except GrammarError as fault:
+            self.faults.append(f"{where}.observe: {fault}")
+        return Fault(found["about"], tuple(found["do"]), found["observe"])
+
+
+_WORDS: Final[Mapping[type, str]] = {str: "text", int: "a number", list: "a list", dict: "a table"}
