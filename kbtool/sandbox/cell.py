@@ -7,7 +7,6 @@ uid. Inner cells: one per server, step and check; no nested user namespace, no c
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -35,12 +34,6 @@ def package_folder(module: str, extra: str = "sandbox") -> Path:
             f"{module.replace('_', '-')} is not installed", f"pip install 'kbtool[{extra}]'"
         )
     return Path(spec.origin).parent
-
-
-@cache
-def python() -> str:
-    """Return the interpreter of the virtual environment, as it is called from outside."""
-    return sys.executable
 
 
 def _roots() -> list[str]:

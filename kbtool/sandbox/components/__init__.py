@@ -1,0 +1,1 @@
+"""Servers a sandbox can be made of: start, stop, seed, identity, version. Nothing of a lab."""

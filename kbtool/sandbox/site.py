@@ -1,0 +1,173 @@
+"""What the supervisor works with: the sandbox's folder, its secrets, and starting cells."""
+
+import asyncio
+import json
+import os
+import secrets
+from asyncio.subprocess import DEVNULL, Process
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from kbtool.errors import SandboxError
+from kbtool.sandbox.cell import HOME, inner
+from kbtool.sandbox.process import MARK, Proc, end, proc
+
+Bind = tuple[str, str, str]
+FOLDERS: Final = ("data", "s", "d", "log", "etc", "bin", "home", "work", "ctl", "secrets/step")
+
+
+@dataclass(frozen=True, slots=True)
+class Spawned:
+    """A running cell: bubblewrap's own process, and PID 1 inside, whose end is the end of all."""
+
+    process: Process
+    init: Proc | None
+
+    def kill(self) -> None:
+        """End everything in the cell."""
+        if self.init:
+            end(self.init, wait=0)
+        elif self.process.returncode is None:
+            self.process.kill()
+
+
+class Site:
+    """One sandbox, seen from inside the outer cell."""
+
+    def __init__(self, sandbox: str, bwrap: str) -> None:
+        self.id = sandbox
+        self.bwrap = bwrap
+        self.home = Path(HOME)
+
+    def prepare(self) -> None:
+        """Make the folders and the few files of /etc that programs insist on."""
+        os.umask(0o077)
+        for name in FOLDERS:
+            (self.home / name).mkdir(parents=True, exist_ok=True)
+        for name, text in {
+            "passwd": "kb:x:1000:1000::/home/kb:/bin/bash\n",
+            "group": "kb:x:1000:\n",
+            "hosts": "127.0.0.1 localhost kb\n",
+        }.items():
+            (self.home / "etc" / name).write_text(text, encoding="ascii")
+
+    def folder(self, kind: str, name: str) -> Path:
+        """Return (and make) the folder of one server: its data, socket or door."""
+        found = self.home / kind / name
+        found.mkdir(parents=True, exist_ok=True)
+        return found
+
+    # ------------------------------------------------------------------ secrets
+    def keep(self, name: str, value: str, *, step: bool = False) -> None:
+        """Keep a secret; only those kept for steps can be named by a runbook."""
+        path = self.home / "secrets" / ("step" if step else "") / name
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(value)
+
+    def new_secret(self, name: str) -> str:
+        """Make, keep and return a random secret."""
+        value = secrets.token_urlsafe(24)
+        self.keep(name, value)
+        return value
+
+    def secret(self, name: str, *, step: bool = False) -> str:
+        """Return a kept secret."""
+        path = self.home / "secrets" / ("step" if step else "") / name
+        return path.read_text(encoding="utf-8")
+
+    def step_secrets(self) -> Mapping[str, str]:
+        """Return every secret a step could hold, by name, for masking."""
+        return {
+            path.name: path.read_text(encoding="utf-8")
+            for path in (self.home / "secrets" / "step").iterdir()
+        }
+
+    # ------------------------------------------------------------------ state
+    def state(self) -> dict[str, Any]:
+        """Return what was remembered when the sandbox was complete; empty before."""
+        try:
+            found: dict[str, Any] = json.loads((self.home / "state.json").read_bytes())
+        except FileNotFoundError:
+            return {}
+        return found
+
+    def remember(self, state: Mapping[str, Any]) -> None:
+        """Mark the sandbox as complete, atomically."""
+        temporary = self.home / "state.tmp"
+        temporary.write_text(json.dumps(state), encoding="utf-8")
+        temporary.replace(self.home / "state.json")
+
+    # ------------------------------------------------------------------ cells
+    async def spawn(
+        self,
+        command: Sequence[str],
+        binds: Sequence[Bind],
+        *,
+        stdin: int = DEVNULL,
+        stdout: int = DEVNULL,
+        stderr: int = DEVNULL,
+    ) -> Spawned:
+        """Start a command in an inner cell.
+
+        bubblewrap itself gets an empty environment but for the mark: `--clearenv` clears only the
+        child's copy, and its own stays readable in /proc.
+
+        Raises:
+            SandboxError: bubblewrap could not make the cell.
+        """
+        reader, writer = os.pipe()
+        argv = inner(self.bwrap, self.id, binds=binds, command=command, info_fd=writer)
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *argv,
+                stdin=stdin,
+                stdout=stdout,
+                stderr=stderr,
+                pass_fds=(writer,),
+                env={MARK: self.id},
+                cwd="/",
+            )
+        except BaseException:
+            os.close(reader)
+            raise
+        finally:
+            os.close(writer)
+        info = await asyncio.to_thread(_read_info, reader)
+        if not info:
+            await process.wait()
+            raise SandboxError("bubblewrap could not make a cell", "kbtool sandbox doctor")
+        return Spawned(process, proc(int(json.loads(info)["child-pid"])))
+
+    async def run(self, command: Sequence[str], binds: Sequence[Bind], log: str) -> None:
+        """Run a command in a cell to its end.
+
+        Raises:
+            SandboxError: it failed; the end of its log is in the message.
+        """
+        path = self.home / "log" / log
+        with path.open("ab") as file:
+            spawned = await self.spawn(command, binds, stdout=file.fileno(), stderr=file.fileno())
+            if await spawned.process.wait() != 0:
+                raise SandboxError(f"{Path(command[0]).name} failed: {tail(path)}")
+
+
+def _read_info(reader: int) -> bytes:
+    """Read bubblewrap's JSON, which arrives in several writes."""
+    info = b""
+    try:
+        while b"}" not in info and (data := os.read(reader, 4096)):
+            info += data
+    finally:
+        os.close(reader)
+    return info
+
+
+def tail(path: Path, lines: int = 5) -> str:
+    """Return the last lines of a log, on one line."""
+    try:
+        text = path.read_bytes()[-4096:].decode("utf-8", "replace")
+    except OSError:
+        return "(no log)"
+    return " | ".join(text.strip().splitlines()[-lines:]) or "(its log is empty)"

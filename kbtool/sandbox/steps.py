@@ -1,0 +1,249 @@
+"""One confined block: its cell, its streams, its terminal, its end."""
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import struct
+import sys
+import termios
+import time
+from asyncio.subprocess import DEVNULL, PIPE
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from kbtool.errors import SandboxError
+from kbtool.sandbox.components.server import Server
+from kbtool.sandbox.mask import masked, visible
+from kbtool.sandbox.site import Bind, Site, Spawned
+
+OUTPUT_CAP: Final = 1 << 20  # bytes kept of each stream
+PROMPT_WITHIN: Final = 30.0
+_QUIET: Final = 0.05  # a prompt has been written when nothing more came for so long
+_CHUNK: Final = 1 << 16
+_RELAY: Final = str(Path(__file__).with_name("relay.py"))
+
+
+class Stream:
+    """Keeps the beginning of what is written, and counts the rest."""
+
+    def __init__(self) -> None:
+        self.kept = bytearray()
+        self.total = 0
+        self.last = time.monotonic()
+
+    def feed(self, data: bytes) -> None:
+        """Take what was read."""
+        self.total += len(data)
+        self.kept += data[: max(0, OUTPUT_CAP - len(self.kept))]
+        self.last = time.monotonic()
+
+    @property
+    def truncated(self) -> bool:
+        """Whether something was dropped."""
+        return self.total > len(self.kept)
+
+    def text(self) -> str:
+        """Return what was kept."""
+        return self.kept.decode("utf-8", "replace")
+
+
+class StepRun:
+    """One block under way."""
+
+    def __init__(self, site: Site, servers: Mapping[str, Server], number: int) -> None:
+        self.site = site
+        self.servers = servers
+        self.folder = site.home / "work" / str(number)
+        self.out = Stream()
+        self.err = Stream()
+        self.timed_out = False
+        self.failure = ""
+        self._spawned: Spawned | None = None
+        self._master: int | None = None
+
+    # ------------------------------------------------------------------ start
+    async def start(self, action: Mapping[str, Any]) -> None:
+        """Start the block of an action; `types` not empty, or `tty`: on a terminal.
+
+        Raises:
+            SandboxError: it names a secret this sandbox did not make, or no cell could be made.
+        """
+        self._write(action)
+        tty = bool(action["types"]) or bool(action.get("tty"))
+        doors = self._doors(action["endpoints"])
+        command = [os.path.realpath(sys.executable), "-I", "-S", _RELAY]
+        command += [server.addresses() for server in doors]
+        command += ["--tty"] if tty else []
+        command += ["--", f"/bin/{action['shell']}", *action["flags"], "/kb/step/block"]
+        binds = self._binds(action, doors)
+        if tty:
+            await self._start_on_terminal(command, binds, action.get("size"))
+        else:
+            self._spawned = await self.site.spawn(
+                command, binds, stdin=DEVNULL, stdout=PIPE, stderr=PIPE
+            )
+
+    def _write(self, action: Mapping[str, Any]) -> None:
+        """Lay out the step's folder: its block and environment, read-only; its work folder."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        (self.folder / "step").mkdir(parents=True)
+        (self.folder / "work").mkdir()
+        (self.folder / "step" / "block").write_text(action["script"], encoding="utf-8")
+        environment = self._environment() | dict(action["env"])
+        (self.folder / "step" / "env.json").write_text(json.dumps(environment), encoding="utf-8")
+        for path, data in action["files"].items():
+            target = self.folder / "work" / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(bytes.fromhex(data))
+            target.chmod(0o400)
+
+    def _environment(self) -> dict[str, str]:
+        environment = {
+            "PATH": "/kb/bin:/usr/bin:/bin",
+            "HOME": "/home/kb",
+            "LANG": "C.UTF-8",
+            "TERM": "dumb",
+            "KB_SECRETS": "/run/secrets",
+        }
+        for server in self.servers.values():
+            environment |= server.step_environment()
+        return environment
+
+    def _doors(self, endpoints: Sequence[str] | None) -> list[Server]:
+        names = self.servers if endpoints is None else endpoints
+        return [self.servers[name] for name in names]
+
+    def _binds(self, action: Mapping[str, Any], doors: Sequence[Server]) -> list[Bind]:
+        home = self.site.home
+        binds: list[Bind] = [
+            ("--bind", str(home / "home"), "/home/kb"),
+            ("--bind", str(self.folder / "work"), "/work"),
+            ("--ro-bind", str(self.folder / "step"), "/kb/step"),
+            ("--ro-bind", str(home / "bin"), "/kb/bin"),
+            *(server.door_bind() for server in doors),
+        ]
+        for name in action["secrets"]:
+            path = home / "secrets" / "step" / name
+            if not path.is_file():
+                raise SandboxError(f"this sandbox made no secret {name}")
+            binds.append(("--ro-bind", str(path), f"/run/secrets/{name}"))
+        return binds
+
+    async def _start_on_terminal(
+        self, command: Sequence[str], binds: Sequence[Bind], size: Sequence[int] | None
+    ) -> None:
+        self._master, slave = os.openpty()
+        rows, columns = size or (24, 80)
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("4H", rows, columns, 0, 0))
+        try:
+            self._spawned = await self.site.spawn(
+                command, binds, stdin=slave, stdout=slave, stderr=slave
+            )
+        finally:
+            os.close(slave)
+
+    @property
+    def master(self) -> int | None:
+        """The terminal's own side, for an interactive shell."""
+        return self._master
+
+    # ------------------------------------------------------------------ end
+    async def finish(self, timeout: float, types: Sequence[str]) -> dict[str, Any]:
+        """Wait for the end, at most `timeout` seconds; return it as JSON data."""
+        began = time.monotonic()
+        spawned = self._spawned
+        if spawned is None:
+            raise SandboxError("the step was not started")
+        readers = [asyncio.create_task(reader) for reader in self._readers(spawned)]
+        typist = asyncio.create_task(self._type(types)) if types else None
+        try:
+            await asyncio.wait_for(asyncio.shield(spawned.process.wait()), timeout)
+        except TimeoutError:
+            self.timed_out = True
+            spawned.kill()
+            await spawned.process.wait()
+        finally:
+            if typist:
+                typist.cancel()
+        await asyncio.gather(*readers)
+        if self._master is not None:
+            os.close(self._master)
+        shutil.rmtree(self.folder, ignore_errors=True)
+        return self._completed(spawned.process.returncode or 0, time.monotonic() - began)
+
+    def kill(self) -> None:
+        """End the step and all it started."""
+        if self._spawned:
+            self._spawned.kill()
+
+    def _readers(self, spawned: Spawned) -> "list[Any]":
+        if self._master is not None:
+            return [self._read_terminal(self._master)]
+        process = spawned.process
+        if process.stdout is None or process.stderr is None:
+            return []
+        return [_read(process.stdout, self.out), _read(process.stderr, self.err)]
+
+    async def _read_terminal(self, master: int) -> None:
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+
+        def readable() -> None:
+            try:
+                data = os.read(master, _CHUNK)
+            except OSError:  # EIO: the last holder of the other side is gone
+                data = b""
+            if data:
+                self.out.feed(data)
+            else:
+                loop.remove_reader(master)
+                if not done.done():
+                    done.set_result(None)
+
+        loop.add_reader(master, readable)
+        await done
+
+    async def _type(self, names: Sequence[str]) -> None:
+        """Type each secret when a prompt waits for it: echo is off and the output is quiet."""
+        for name in names:
+            if not await self._prompted(echo=False):
+                self.failure = f"no prompt for {name} within {PROMPT_WITHIN:.0f} s"
+                self.kill()
+                return
+            if self._master is not None:
+                os.write(self._master, self.site.secret(name, step=True).encode() + b"\n")
+            await self._prompted(echo=True)
+
+    async def _prompted(self, *, echo: bool) -> bool:
+        limit = time.monotonic() + PROMPT_WITHIN
+        while self._master is not None and time.monotonic() < limit:
+            with contextlib.suppress(termios.error, OSError):
+                on = bool(termios.tcgetattr(self._master)[3] & termios.ECHO)
+                if on == echo and time.monotonic() - self.out.last > _QUIET:
+                    return True
+            await asyncio.sleep(0.01)
+        return False
+
+    def _completed(self, code: int, seconds: float) -> dict[str, Any]:
+        secrets = self.site.step_secrets()
+        out, leaked_out = masked(visible(self.out.text()), secrets)
+        err, leaked_err = masked(visible(self.err.text()), secrets)
+        err += f"\n{self.failure}" if self.failure else ""
+        return {
+            "exit": code,
+            "timed_out": self.timed_out,
+            "stdout": out,
+            "stderr": err,
+            "truncated": self.out.truncated or self.err.truncated,
+            "seconds": round(seconds, 3),
+            "leaked": list(dict.fromkeys(leaked_out + leaked_err)),
+        }
+
+
+async def _read(reader: asyncio.StreamReader, stream: Stream) -> None:
+    while data := await reader.read(_CHUNK):
+        stream.feed(data)

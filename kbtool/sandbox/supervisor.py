@@ -1,0 +1,537 @@
+"""The one process that parents everything of a sandbox. Runs inside the outer cell.
+
+It answers on a unix socket in the sandbox's folder, one JSON object a line. Its end is, by its
+process namespace, the end of every server, step and check.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import signal
+import sys
+from asyncio.subprocess import DEVNULL
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from kbtool.errors import BoundaryError, KbError, SandboxError
+from kbtool.runbook.expectation import parse_expectation
+from kbtool.runbook.judge import judge, query_of
+from kbtool.runbook.ports import HttpQuery, Observation, RunQuery, SqlQuery
+from kbtool.sandbox.cell import HOME
+from kbtool.sandbox.components.openbao import OpenBaoServer
+from kbtool.sandbox.components.openbao import program as bao_program
+from kbtool.sandbox.components.postgres import PostgresServer
+from kbtool.sandbox.components.postgres import programs as pg_programs
+from kbtool.sandbox.components.server import Server
+from kbtool.sandbox.door import peer_uid
+from kbtool.sandbox.layers import inside_view
+from kbtool.sandbox.probing import Probing
+from kbtool.sandbox.profile import OpenBao, Profile, from_json
+from kbtool.sandbox.site import Site
+from kbtool.sandbox.steps import StepRun
+from kbtool.text import Span
+
+_CHECK_EVERY: Final = 0.1
+Message = dict[str, Any]
+
+
+def give_up_root(uid: int) -> None:
+    """Become a real unprivileged user, for good.
+
+    Raises:
+        BoundaryError: some privilege is left.
+    """
+    os.setgroups([])
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    lines = dict(line.split(":", 1) for line in status.splitlines())
+    if set(lines["Uid"].split()) != {str(uid)} or int(lines["CapEff"], 16):
+        raise BoundaryError("root could not be given up")
+
+
+class Supervisor:
+    """Builds the sandbox of one profile and serves it."""
+
+    def __init__(self, boot: Mapping[str, Any]) -> None:
+        self.boot = boot
+        self.profile: Profile = from_json(boot["profile"])
+        self.site = Site(boot["id"], boot["bwrap"])
+        self.site.prepare()
+        self.servers = self._servers()
+        self.probing = Probing(self.site, self.servers)
+        self.stopping = asyncio.Event()
+        self._steps = 0
+        self._spare: asyncio.Task[None] | None = None
+        self._listener: asyncio.Server | None = None
+        self._resetting = asyncio.Lock()
+
+    def _servers(self) -> dict[str, Server]:
+        servers: dict[str, Server] = {}
+        for name, part in self.profile.components.items():
+            is_bao = isinstance(part, OpenBao)
+            servers[name] = (
+                OpenBaoServer(part, self.site) if is_bao else PostgresServer(part, self.site)
+            )
+        for server in servers.values():
+            if isinstance(server, OpenBaoServer) and server.part.database:
+                server.database_door = servers[server.part.database].door_bind("/db")
+        return servers
+
+    # ------------------------------------------------------------------ building
+    async def up(self) -> None:
+        """Start the sandbox, building it first when it is new."""
+        self._tools()
+        for server in self.servers.values():
+            await server.door.open()
+        if not self.site.state():
+            await self._build()
+        else:
+            await self._start()
+        self._listener = await asyncio.start_unix_server(
+            self._serve, f"{HOME}/ctl/sock", limit=64 << 20
+        )
+        self._spare = asyncio.create_task(self._make_spare())
+
+    def _tools(self) -> None:
+        """Write the commands of steps: wrappers, since a linked Python forgets its environment."""
+        tools = {"bao": bao_program(), "vault": bao_program(), "python3": Path(sys.executable)}
+        tools |= {name: pg_programs() / name for name in ("psql", "pg_isready", "pg_dump")}
+        for name, program in tools.items():
+            path = self.site.home / "bin" / name
+            path.write_text(f'#!/bin/sh\nexec "{program}" "$@"\n', encoding="utf-8")
+            path.chmod(0o755)
+
+    async def _build(self) -> None:
+        """Make data, keys and seed; keep a copy to reset to."""
+        outputs: dict[str, dict[str, str]] = {}
+        identity: dict[str, dict[str, str]] = {}
+        for server in self.servers.values():
+            if isinstance(server, PostgresServer):
+                progress(f"creating {server.name}")
+                await server.create()
+            elif isinstance(server, OpenBaoServer):
+                server.create()
+        progress("starting " + ", ".join(self.servers))
+        await asyncio.gather(*(server.start() for server in self.servers.values()))
+        for server in self.servers.values():
+            if isinstance(server, PostgresServer):
+                progress(f"seeding {server.name}")
+                outputs[server.name] = await server.seed()
+        for server in self.servers.values():
+            if isinstance(server, OpenBaoServer):
+                progress(f"initialising {server.name}, unsealing it, configuring it")
+                await server.initialise()
+                await server.configure(outputs)
+        for name, server in self.servers.items():
+            if isinstance(server, PostgresServer | OpenBaoServer):
+                identity[name] = await server.identity()
+        await self._make_step_secrets()
+        self.site.remember({"identity": identity})
+        await self._seed()
+        await self._keep_seed()
+        progress("proving identity")
+        await self.identify()
+
+    async def _make_step_secrets(self) -> None:
+        for name, source in self.profile.secrets.items():
+            server = self.servers[source.component]
+            if not isinstance(server, OpenBaoServer):
+                raise SandboxError(f"secret {name}: {source.component} gives no secrets")
+            if source.take == "unseal-key":
+                value = self.site.secret(f"{server.name}.unseal")
+            elif source.read:
+                value = (await server.call("GET", source.read))["data"][source.field]
+            else:
+                value = (await server.call("POST", source.write, {}))["data"][source.field]
+            self.site.keep(name, value, step=True)
+
+    async def _seed(self) -> None:
+        if not self.profile.seed:
+            return
+        progress("seeding as the application")
+        done = await self._run_block(self.profile.seed, self.profile.seed_secrets, 60.0)
+        if done["exit"] != 0:
+            raise SandboxError(f"the seed failed: {done['stderr'].strip()[-400:]}")
+
+    async def _keep_seed(self) -> None:
+        progress("keeping the seed")
+        await self._stop_servers()
+        await self._copy("data", "seed")
+        await self._start()
+
+    async def _start(self) -> None:
+        await asyncio.gather(*(server.start() for server in self.servers.values()))
+        for server in self.servers.values():
+            if isinstance(server, OpenBaoServer):
+                await server.unseal()
+
+    async def _stop_servers(self) -> None:
+        # SIGINT is PostgreSQL's fast shutdown; OpenBao takes a second to stop, and raft survives
+        # SIGKILL.
+        for server in self.servers.values():
+            is_pg = isinstance(server, PostgresServer)
+            await server.stop(signal.SIGINT if is_pg else signal.SIGKILL)
+
+    async def _copy(self, source: str, target: str) -> None:
+        """Copy a folder of data; never by links, since servers write in place."""
+        shutil.rmtree(self.site.home / target, ignore_errors=True)
+        command = ["/bin/cp", "-a", "--reflink=auto", f"{HOME}/{source}", f"{HOME}/{target}"]
+        process = await asyncio.create_subprocess_exec(*command, stdin=DEVNULL, stdout=DEVNULL)
+        if await process.wait() != 0:
+            raise SandboxError(f"could not copy {source} to {target}: is the disk full?")
+
+    async def _make_spare(self) -> None:
+        """Make the next reset's copy while nobody waits for it."""
+        await self._copy("seed", "spare.new")
+        os.replace(f"{HOME}/spare.new", f"{HOME}/spare")
+
+    # ------------------------------------------------------------------ serving
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            if peer_uid(writer.get_extra_info("socket")) not in self._callers():
+                return
+            line = await reader.readline()
+            if line:
+                request = json.loads(line)
+                await self._answer(request, reader, writer)
+        except (ConnectionError, asyncio.IncompleteReadError, ValueError):
+            pass
+        finally:
+            with contextlib.suppress(OSError):
+                writer.close()
+
+    def _callers(self) -> set[int]:
+        # In a user namespace root outside shows as the overflow uid; the folder is closed to all
+        # but its owner and root anyway.
+        return {os.getuid(), 0, 65534}
+
+    async def _answer(
+        self, request: Message, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        streaming = {"start": self._start_step, "shell": self._shell}
+        try:
+            if request["op"] in streaming:
+                await streaming[request["op"]](request, reader, writer)
+                return
+            answer = await self._operations()[request["op"]](request)
+        except KbError as error:
+            answer = {"error": error.message, "hint": error.hint, "type": type(error).__name__}
+        except (OSError, KeyError) as error:
+            answer = {
+                "error": f"{type(error).__name__}: {error}",
+                "hint": "",
+                "type": "SandboxError",
+            }
+        await _send(writer, answer)
+
+    def _operations(self) -> Mapping[str, Callable[[Message], Awaitable[Message]]]:
+        return {
+            "status": self._status,
+            "describe": self._describe,
+            "observe": self._observe,
+            "inject": self._inject,
+            "reset": self._reset,
+            "dead": self._dead,
+            "stop": self._stop,
+        }
+
+    async def _status(self, _request: Message) -> Message:
+        parts = {}
+        for name, server in self.servers.items():
+            state = "running" if server.running else "died" if server.died else "stopped"
+            if state == "running" and isinstance(server, OpenBaoServer):
+                state = "sealed" if (await server.seal_status())["sealed"] else "unsealed"
+            parts[name] = {"state": state, "version": server.version()}
+        return {"parts": parts}
+
+    async def _dead(self, _request: Message) -> Message:
+        return {"dead": [name for name, server in self.servers.items() if server.died]}
+
+    async def identify(self) -> Mapping[str, str]:
+        """Prove every running server; return how each was proven.
+
+        Raises:
+            BoundaryError: one is not what this sandbox made.
+        """
+        return {
+            name: await server.identify() for name, server in self.servers.items() if server.running
+        }
+
+    async def _describe(self, request: Message) -> Message:
+        proofs = await self.identify()
+        script = inside_view(request["tcp"], request["abstract"], request["file"], request["path"])
+        seen = await self._run_block(script, (), 30.0, shell="sh")
+        nets = {}
+        for name, server in self.servers.items():
+            if server.running:
+                nets[name] = _interfaces(server.pid() or 0)
+        return {
+            "proofs": proofs,
+            "seen": seen,
+            "own": {"uid": os.getuid(), "interfaces": _interfaces(os.getpid())},
+            "servers": nets,
+            "versions": {name: server.version() for name, server in self.servers.items()},
+        }
+
+    async def _observe(self, request: Message) -> Message:
+        query, timeout = request["query"], float(request["timeout"])
+        if query["kind"] != "run":
+            return await self.probing.ask(query, timeout)
+        secrets = (query["secret"],) if query["secret"] else ()
+        done = await self._run_block(query["command"], secrets, timeout, env=query["env"])
+        if done["timed_out"]:
+            return {"status": "error", "detail": f"no end within {timeout:.0f} s"}
+        return {"status": "value", "value": done["exit"], "detail": done["stderr"][-200:]}
+
+    # ------------------------------------------------------------------ faults
+    async def _inject(self, request: Message) -> Message:
+        fault = self.profile.faults[request["fault"]]
+        for action in fault.do:
+            await self._break(action.split())
+        return await self._seen(fault.observe)
+
+    async def _break(self, words: list[str]) -> None:
+        server = self.servers[words[1]]
+        if words[0] == "call" and isinstance(server, OpenBaoServer):
+            await server.call(words[2], words[3], {})
+        elif words[0] in ("kill", "restart"):
+            await server.stop()
+            if words[0] == "restart":
+                await server.start()
+        else:
+            raise SandboxError(f"{words[1]} cannot {words[0]}")
+
+    async def _seen(self, source: str) -> Message:
+        """Poll a fault's own observation until it is green, or its time is up."""
+        expectation = parse_expectation(source, Span(0, 0))
+        loop = asyncio.get_running_loop()
+        limit = loop.time() + expectation.within
+        while True:
+            query = query_of(expectation.check, {})
+            answer = await self._observe({"query": query_json(query), "timeout": 5})
+            verdict = judge(expectation.check, Observation(**answer), {})
+            if verdict.color == "green" or loop.time() >= limit:
+                return {"seen": verdict.color == "green", "detail": verdict.seen}
+            await asyncio.sleep(_CHECK_EVERY)
+
+    async def _reset(self, _request: Message) -> Message:
+        """Go back to the seeded state: swap in a copy of it, start, unseal."""
+        async with self._resetting:
+            if self._spare:
+                await self._spare
+            await self.probing.close()
+            for server in self.servers.values():
+                await server.stop()
+            home = self.site.home
+            if not (home / "spare").exists():
+                await self._copy("seed", "spare")
+            os.replace(home / "data", home / f"old.{self._steps}")
+            os.replace(home / "spare", home / "data")
+            for name in ("home", "work"):
+                shutil.rmtree(home / name, ignore_errors=True)
+                (home / name).mkdir(mode=0o700)
+            await self._start()
+            await self.identify()
+            self._spare = asyncio.create_task(self._after_reset())
+        return {}
+
+    async def _after_reset(self) -> None:
+        for old in self.site.home.glob("old.*"):
+            await asyncio.to_thread(shutil.rmtree, old, ignore_errors=True)
+        await self._make_spare()
+
+    async def _stop(self, _request: Message) -> Message:
+        await self.shut()
+        self.stopping.set()
+        return {}
+
+    async def shut(self) -> None:
+        """Stop the servers in good order, and remove the sockets."""
+        if self._spare:
+            self._spare.cancel()
+        await self.probing.close()
+        await self._stop_servers()
+        for server in self.servers.values():
+            server.door.path.unlink(missing_ok=True)
+            server.socket.unlink(missing_ok=True)
+        Path(HOME, "ctl", "sock").unlink(missing_ok=True)
+
+    # ------------------------------------------------------------------ steps
+    def _new_step(self) -> StepRun:
+        self._steps += 1
+        return StepRun(self.site, self.servers, self._steps)
+
+    async def _run_block(
+        self,
+        script: str,
+        secrets: tuple[str, ...],
+        timeout: float,
+        *,
+        shell: str = "bash",
+        env: Mapping[str, str] | None = None,
+    ) -> Message:
+        step = self._new_step()
+        action = {"script": script, "shell": shell, "flags": ["-eu"], "secrets": secrets}
+        await step.start({**action, "env": env or {}, "files": {}, "types": [], "endpoints": None})
+        return await step.finish(timeout, ())
+
+    async def _start_step(
+        self, request: Message, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """Run a step for as long as its connection lasts, then answer questions about it."""
+        await self.identify()
+        step = self._new_step()
+        await step.start(request["action"])
+        await _send(writer, {"started": True})
+        finish = asyncio.create_task(
+            step.finish(request["action"]["timeout"], request["action"]["types"])
+        )
+        asked = asyncio.create_task(reader.readline())
+        await asyncio.wait({finish, asked}, return_when=asyncio.FIRST_COMPLETED)
+        if not finish.done():  # told to kill, or the client is gone
+            step.kill()
+        done = await finish
+        await _send(writer, {"completed": done})
+        while line := await asked:
+            request = json.loads(line)
+            if request["op"] == "keep":
+                await _send(writer, self._keep(step, request))
+            asked = asyncio.create_task(reader.readline())
+
+    def _keep(self, step: StepRun, request: Message) -> Message:
+        from kbtool.pattern import captured
+
+        value = captured(request["pattern"], step.out.text())
+        if value is None:
+            return {"kept": False}
+        self.site.keep(request["name"], value, step=True)
+        return {"kept": True}
+
+    async def _shell(
+        self, request: Message, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """Give a person a confined bash: the connection becomes the terminal."""
+        await self.identify()
+        step = self._new_step()
+        action = {"script": "exec bash --norc -i", "shell": "bash", "flags": [], "tty": True}
+        env = {"TERM": request["term"], "PS1": f"{self.boot['name']}$ "}
+        rest = {
+            "env": env,
+            "files": {},
+            "types": [],
+            "endpoints": None,
+            "secrets": request["secrets"],
+        }
+        await step.start({**action, **rest, "size": request["size"]})
+        await _send(writer, {"started": True})
+        await _terminal(step, reader, writer)
+
+
+async def _terminal(
+    step: StepRun, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    master = step.master
+    if master is None:
+        return
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[None] = loop.create_future()
+
+    def readable() -> None:
+        try:
+            data = os.read(master, 4096)
+        except OSError:
+            data = b""
+        if data:
+            writer.write(data)
+        elif not ended.done():
+            loop.remove_reader(master)
+            ended.set_result(None)
+
+    async def typed() -> None:
+        while data := await reader.read(4096):
+            os.write(master, data)
+
+    loop.add_reader(master, readable)
+    typing = asyncio.ensure_future(typed())
+    await asyncio.wait({ended, typing}, return_when=asyncio.FIRST_COMPLETED)
+    typing.cancel()
+    if not ended.done():
+        loop.remove_reader(master)
+    step.kill()
+    os.close(master)
+
+
+def query_json(query: object) -> Message:
+    """Return a query as the protocol carries it."""
+    if isinstance(query, HttpQuery):
+        return {"kind": "http", "component": query.component, "target": query.target}
+    if isinstance(query, SqlQuery):
+        return {"kind": "sql", "component": query.component, "query": query.query}
+    if isinstance(query, RunQuery):
+        env = dict(query.env)
+        return {"kind": "run", "command": query.command, "secret": query.secret, "env": env}
+    raise SandboxError("this profile has no Kubernetes", "it takes profile controlplane")
+
+
+def _interfaces(pid: int) -> list[str]:
+    """Return the network interfaces a process can see."""
+    lines = Path(f"/proc/{pid}/net/dev").read_text(encoding="ascii").splitlines()[2:]
+    return [line.split(":")[0].strip() for line in lines]
+
+
+async def _send(writer: asyncio.StreamWriter, message: Message) -> None:
+    writer.write(json.dumps(message).encode() + b"\n")
+    await writer.drain()
+
+
+def progress(text: str) -> None:
+    """Tell whoever started the sandbox what is going on."""
+    _tell({"progress": text})
+
+
+def _tell(message: Message) -> None:
+    with contextlib.suppress(OSError):
+        os.write(1, json.dumps(message).encode() + b"\n")
+
+
+async def _live(supervisor: Supervisor) -> None:
+    """Be up until told to stop, or until the owner of an ephemeral sandbox is gone."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, supervisor.stopping.set)
+    if supervisor.boot["ephemeral"]:
+        loop.add_reader(0, supervisor.stopping.set)  # nothing is ever written: readable is EOF
+    await supervisor.up()
+    _tell({"ready": True})
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 1)
+    await supervisor.stopping.wait()
+
+
+async def _main(boot: Mapping[str, Any]) -> None:
+    supervisor = Supervisor(boot)
+    live = asyncio.create_task(_live(supervisor))
+    stopped = asyncio.create_task(supervisor.stopping.wait())
+    await asyncio.wait({live, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    if live.done():
+        live.result()
+
+
+def main() -> None:
+    """Read the boot file, give up root, build or start, serve; leave by `_exit`."""
+    boot = json.loads(Path(HOME, "boot.json").read_bytes())
+    try:
+        if os.getuid() == 0:
+            give_up_root(boot["uid"])
+        asyncio.run(_main(boot))
+    except KbError as error:
+        _tell({"error": error.message, "hint": error.hint, "type": type(error).__name__})
+    os._exit(0)  # the process namespace ends with us: nothing is left to wait for
+
+
+if __name__ == "__main__":
+    main()
