@@ -55,18 +55,11 @@ def _candidates() -> Iterator[str]:
 
 def _tried(path: str) -> str | None:
     """Make an empty cell; return what went wrong, None when it worked."""
-    links = [
-        arg for top in _LINKS if os.path.islink(top) for arg in ("--symlink", os.readlink(top), top)
-    ]
-    binds = [
-        arg
-        for top in _LINKS
-        if os.path.isdir(top) and not os.path.islink(top)
-        for arg in ("--ro-bind", top, top)
-    ]
+    tops = [top for top in _LINKS if os.path.isdir(top)]
+    mounts = [arg for top in tops for arg in _shown(top)]
     try:
         done = subprocess.run(
-            [path, *_PROBE, *links, *binds, "--", "/bin/true"],
+            [path, *_PROBE, *mounts, "--", "/bin/true"],
             capture_output=True,
             timeout=10,
             stdin=subprocess.DEVNULL,
@@ -80,11 +73,14 @@ def _tried(path: str) -> str | None:
     return done.stderr.decode("utf-8", "replace").strip() or f"exit {done.returncode}"
 
 
+def _shown(top: str) -> tuple[str, str, str]:
+    return ("--symlink", os.readlink(top), top) if os.path.islink(top) else ("--ro-bind", top, top)
+
+
 def _advice(problems: list[str]) -> str:
     if any("ermission denied" in problem or "not permitted" in problem for problem in problems):
         return (
-            "unprivileged user namespaces are restricted: on Ubuntu install an AppArmor profile for "
-            "bwrap or set kernel.apparmor_restrict_unprivileged_userns=0; in a container use a "
-            "host-mode runner"
+            "unprivileged user namespaces are restricted: on Ubuntu give bwrap an AppArmor profile "
+            "or set kernel.apparmor_restrict_unprivileged_userns=0; in CI use a host-mode runner"
         )
     return "kbtool sandbox doctor"

@@ -81,7 +81,7 @@ def _view() -> Argv:
     return argv
 
 
-def outer(bwrap: str, folder: Path, command: Sequence[str], sandbox: str) -> Argv:
+def outer(bwrap: str, folder: Path, command: Sequence[str], sandbox: str, info_fd: int) -> Argv:
     """Return the command line of the supervisor's cell; `folder` appears as /sb.
 
     A user gets a user namespace. Root keeps the real one, so that the supervisor can give up to a
@@ -90,7 +90,7 @@ def outer(bwrap: str, folder: Path, command: Sequence[str], sandbox: str) -> Arg
     """
     shared = ["--unshare-net", "--unshare-ipc", "--unshare-uts", "--hostname", "kbtool"]
     environment = ["--clearenv", "--setenv", "PATH", "/usr/bin:/bin", "--setenv", "LANG", "C.UTF-8"]
-    environment += ["--setenv", MARK, sandbox]
+    environment += ["--setenv", MARK, sandbox, "--info-fd", str(info_fd)]
     if os.geteuid() == 0:
         prefix = ["unshare", "--pid", "--mount", "--fork", "--kill-child", "--mount-proc", bwrap]
         own = ["--bind", "/proc", "/proc", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
@@ -133,3 +133,14 @@ def inner(
     for how, outside, inside in binds:
         argv += [how, outside, inside]
     return [*argv, "--chdir", "/", "--", *command]
+
+
+def read_info(reader: int) -> bytes:
+    """Return bubblewrap's JSON, which arrives in several writes; empty when it failed."""
+    info = b""
+    try:
+        while b"}" not in info and (data := os.read(reader, 4096)):
+            info += data
+    finally:
+        os.close(reader)
+    return info

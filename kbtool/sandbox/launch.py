@@ -5,6 +5,7 @@ import json
 import os
 import secrets
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from hashlib import sha256
@@ -13,13 +14,11 @@ from typing import IO, Any, Final
 
 from kbtool.errors import KbError, RequirementError, SandboxError
 from kbtool.sandbox.bubblewrap import find_bwrap
-from kbtool.sandbox.cell import outer, package_folder
+from kbtool.sandbox.cell import outer, package_folder, read_info
 from kbtool.sandbox.process import MARK, Proc, end, proc
 from kbtool.sandbox.profile import Profile
 from kbtool.sandbox.registry import Entry, Record, free_uid
 from kbtool.sandbox.wire import Wire
-
-import sys  # isort: skip
 
 Progress = Callable[[str], None]
 START_WITHIN: Final = 120.0
@@ -85,8 +84,7 @@ def _start(
     if os.geteuid() == 0:
         for path in (entry.cell, entry.cell / "boot.json"):
             os.chown(path, uid, uid)
-    process = _spawn(entry, bwrap, identifier, ephemeral=ephemeral)
-    supervisor = proc(process.pid) or Proc(process.pid, 0, "")
+    process, supervisor = _spawn(entry, bwrap, identifier, ephemeral=ephemeral)
     digest = environment(profile)
     record = Record(
         identifier, entry.name, profile.name, uid, supervisor, ephemeral, digest, complete=False
@@ -113,21 +111,28 @@ _LIFELINES: Final[list[IO[bytes]]] = []
 
 def _spawn(
     entry: Entry, bwrap: str, identifier: str, *, ephemeral: bool
-) -> "subprocess.Popen[bytes]":
+) -> "tuple[subprocess.Popen[bytes], Proc]":
+    """Start the supervisor; return our child, and the process whose end is the end of all."""
     command = [sys.executable, "-I", "-m", "kbtool.sandbox.supervisor"]
+    reader, writer = os.pipe()
     with (entry.folder / "supervisor.log").open("ab") as log:
         process = subprocess.Popen(
-            outer(bwrap, entry.cell, command, identifier),
+            outer(bwrap, entry.cell, command, identifier, writer),
             stdin=subprocess.PIPE if ephemeral else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=log,
             env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", MARK: identifier},
             cwd="/",
+            pass_fds=(writer,),
             start_new_session=True,
         )
+    os.close(writer)
     if process.stdin:
         _LIFELINES.append(process.stdin)
-    return process
+    info = read_info(reader)
+    # As root, unshare(1) is the one: it takes its child, PID 1 of the namespace, with it.
+    pid = json.loads(info)["child-pid"] if info and os.geteuid() != 0 else process.pid
+    return process, proc(pid) or Proc(pid, 0, "")
 
 
 def _await_ready(process: "subprocess.Popen[bytes]", entry: Entry, progress: Progress) -> None:

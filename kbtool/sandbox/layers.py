@@ -33,14 +33,14 @@ def connects(family, address):
     return tries(action)
 def writes(path):
     return tries(lambda: os.close(os.open(path, os.O_WRONLY | os.O_CREAT)))
-status = dict(l.rstrip().split(":\\t", 1) for l in open("/proc/self/status") if ":\\t" in l)
+status = {k: v.strip() for k, _, v in (l.partition(":") for l in open("/proc/self/status"))}
 seen = {
     "tcp": connects(socket.AF_INET, ("127.0.0.1", TCP)),
     "abstract": connects(socket.AF_UNIX, "\\0" + ABSTRACT),
     "path": connects(socket.AF_UNIX, PATH),
     "file": os.path.exists(FILE),
     "stdin": len(os.read(0, 1)),
-    "descriptors": [int(n) for n in os.listdir("/proc/self/fd") if os.path.exists("/proc/self/fd/" + n)],
+    "descriptors": [n for n in map(int, os.listdir("/proc/self/fd")) if tries(lambda: os.fstat(n))],
     "environment": sorted(os.environ),
     "capabilities": status["CapEff"],
     "no_new_privs": status["NoNewPrivs"],

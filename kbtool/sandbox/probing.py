@@ -62,7 +62,7 @@ class Probing:
         (folder / "step" / "env.json").write_text("{}", encoding="ascii")
         binds: list[Bind] = [
             ("--ro-bind", str(folder / "step"), "/kb/step"),
-            ("--ro-bind", str(folder / "step"), "/work"),
+            ("--ro-bind", str(folder / "step"), "/kb/work"),
         ]
         for server in self.servers.values():
             binds.append(server.door_bind())

@@ -121,7 +121,7 @@ class Entry:
         (sandboxes_folder() / f".{self.name}.lock").unlink(missing_ok=True)
 
 
-def _make_removable(function: object, path: str, _error: object) -> None:
+def _make_removable(_function: object, path: str, _error: object) -> None:
     os.chmod(os.path.dirname(path), 0o700)
     with contextlib.suppress(OSError):
         os.unlink(path) if not os.path.isdir(path) else os.rmdir(path)

@@ -72,7 +72,7 @@ def main(arguments: list[str]) -> None:
         environment = json.load(file)
     # Before the threads: preexec_fn is safe only while there are none.
     step = subprocess.Popen(
-        command, env=environment, cwd="/work", preexec_fn=on_terminal if tty else limited
+        command, env=environment, cwd="/kb/work", preexec_fn=on_terminal if tty else limited
     )
     for listener in listeners:
         threading.Thread(target=serve, args=listener, daemon=True).start()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from kbtool.errors import SandboxError
-from kbtool.sandbox.cell import HOME, inner
+from kbtool.sandbox.cell import HOME, inner, read_info
 from kbtool.sandbox.process import MARK, Proc, end, proc
 
 Bind = tuple[str, str, str]
@@ -47,7 +47,7 @@ class Site:
         for name in FOLDERS:
             (self.home / name).mkdir(parents=True, exist_ok=True)
         for name, text in {
-            "passwd": "kb:x:1000:1000::/home/kb:/bin/bash\n",
+            "passwd": "kb:x:1000:1000::/kb/home:/bin/bash\n",
             "group": "kb:x:1000:\n",
             "hosts": "127.0.0.1 localhost kb\n",
         }.items():
@@ -134,7 +134,7 @@ class Site:
             raise
         finally:
             os.close(writer)
-        info = await asyncio.to_thread(_read_info, reader)
+        info = await asyncio.to_thread(read_info, reader)
         if not info:
             await process.wait()
             raise SandboxError("bubblewrap could not make a cell", "kbtool sandbox doctor")
@@ -151,17 +151,6 @@ class Site:
             spawned = await self.spawn(command, binds, stdout=file.fileno(), stderr=file.fileno())
             if await spawned.process.wait() != 0:
                 raise SandboxError(f"{Path(command[0]).name} failed: {tail(path)}")
-
-
-def _read_info(reader: int) -> bytes:
-    """Read bubblewrap's JSON, which arrives in several writes."""
-    info = b""
-    try:
-        while b"}" not in info and (data := os.read(reader, 4096)):
-            info += data
-    finally:
-        os.close(reader)
-    return info
 
 
 def tail(path: Path, lines: int = 5) -> str:

@@ -104,7 +104,7 @@ class StepRun:
     def _environment(self) -> dict[str, str]:
         environment = {
             "PATH": "/kb/bin:/usr/bin:/bin",
-            "HOME": "/home/kb",
+            "HOME": "/kb/home",
             "LANG": "C.UTF-8",
             "TERM": "dumb",
             "KB_SECRETS": "/run/secrets",
@@ -120,8 +120,8 @@ class StepRun:
     def _binds(self, action: Mapping[str, Any], doors: Sequence[Server]) -> list[Bind]:
         home = self.site.home
         binds: list[Bind] = [
-            ("--bind", str(home / "home"), "/home/kb"),
-            ("--bind", str(self.folder / "work"), "/work"),
+            ("--bind", str(home / "home"), "/kb/home"),
+            ("--bind", str(self.folder / "work"), "/kb/work"),
             ("--ro-bind", str(self.folder / "step"), "/kb/step"),
             ("--ro-bind", str(home / "bin"), "/kb/bin"),
             *(server.door_bind() for server in doors),

@@ -29,7 +29,7 @@ from kbtool.sandbox.components.server import Server
 from kbtool.sandbox.door import peer_uid
 from kbtool.sandbox.layers import inside_view
 from kbtool.sandbox.probing import Probing
-from kbtool.sandbox.profile import OpenBao, Profile, from_json
+from kbtool.sandbox.profile import Postgres, Profile, from_json
 from kbtool.sandbox.site import Site
 from kbtool.sandbox.steps import StepRun
 from kbtool.text import Span
@@ -72,13 +72,13 @@ class Supervisor:
     def _servers(self) -> dict[str, Server]:
         servers: dict[str, Server] = {}
         for name, part in self.profile.components.items():
-            is_bao = isinstance(part, OpenBao)
-            servers[name] = (
-                OpenBaoServer(part, self.site) if is_bao else PostgresServer(part, self.site)
-            )
+            if isinstance(part, Postgres):
+                servers[name] = PostgresServer(part, self.site)
+            else:
+                servers[name] = OpenBaoServer(part, self.site)
         for server in servers.values():
             if isinstance(server, OpenBaoServer) and server.part.database:
-                server.database_door = servers[server.part.database].door_bind("/db")
+                server.database_door = servers[server.part.database].door_bind("/kb/db")
         return servers
 
     # ------------------------------------------------------------------ building

@@ -22,12 +22,12 @@ _REFERENCE: Final = re.compile(r"\$\{([a-z0-9-]+)\.([a-z_]+)\}")
 # the server's own network namespace. performance_multiplier: init and unseal in 2 s, not 6.
 _CONFIG: Final = """
 storage "raft" {{
-  path = "/data/raft"
+  path = "/kb/data/raft"
   node_id = "kb"
   performance_multiplier = 1
 }}
 listener "unix" {{
-  address = "/s/bao.sock"
+  address = "/kb/s/bao.sock"
   socket_mode = "600"
 }}
 listener "tcp" {{
@@ -36,7 +36,7 @@ listener "tcp" {{
 }}
 audit "file" "file" {{
   options {{
-    file_path = "/data/audit.log"
+    file_path = "/kb/data/audit.log"
     mode = "0600"
   }}
 }}
@@ -78,11 +78,11 @@ class OpenBaoServer(Server):
 
     def command(self) -> Sequence[str]:
         """Run the server."""
-        return (str(program()), "server", "-config=/data/bao.hcl")
+        return (str(program()), "server", "-config=/kb/data/bao.hcl")
 
     def binds(self) -> Sequence[Bind]:
         """See its own data, its own socket folder, and the door of its database."""
-        own = (("--bind", str(self.data), "/data"), ("--bind", str(self.sockets), "/s"))
+        own = (("--bind", str(self.data), "/kb/data"), ("--bind", str(self.sockets), "/kb/s"))
         return (*own, self.database_door) if self.database_door else own
 
     def before_start(self) -> None:

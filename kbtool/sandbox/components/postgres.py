@@ -15,7 +15,7 @@ ADMIN: Final = "kbadmin"
 # No durability: the data is thrown away. No TCP: the door is the only way in.
 _SETTINGS: Final = """
 listen_addresses = ''
-unix_socket_directories = '/s'
+unix_socket_directories = '/kb/s'
 unix_socket_permissions = 0700
 max_connections = 40
 shared_buffers = 16MB
@@ -50,11 +50,11 @@ class PostgresServer(Server):
 
     def command(self) -> Sequence[str]:
         """Run the postmaster."""
-        return (str(programs() / "postgres"), "-D", "/data")
+        return (str(programs() / "postgres"), "-D", "/kb/data")
 
     def binds(self) -> Sequence[Bind]:
         """See its own data and its own socket folder."""
-        return (("--bind", str(self.data), "/data"), ("--bind", str(self.sockets), "/s"))
+        return (("--bind", str(self.data), "/kb/data"), ("--bind", str(self.sockets), "/kb/s"))
 
     def before_start(self) -> None:
         """In its namespace the postmaster is always PID 1: a stale file would look alive."""
@@ -65,10 +65,10 @@ class PostgresServer(Server):
         """Make the cluster of databases."""
         password = self.site.home / "secrets" / f"{self.name}.admin"
         self.site.new_secret(password.name)
-        command = [str(programs() / "initdb"), "-D", "/data", "-U", ADMIN, "-A", "scram-sha-256"]
+        command = [str(programs() / "initdb"), "-D", "/kb/data", "-U", ADMIN, "-A", "scram-sha-256"]
         command += ["--pwfile=/run/pw", "--no-sync", "--wal-segsize=1", "-E", "UTF8"]
         command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C.UTF-8"]
-        binds = [("--bind", str(self.data), "/data"), ("--ro-bind", str(password), "/run/pw")]
+        binds = [("--bind", str(self.data), "/kb/data"), ("--ro-bind", str(password), "/run/pw")]
         await self.site.run(command, binds, f"{self.name}.log")
         with (self.data / "postgresql.conf").open("a", encoding="utf-8") as file:
             file.write(_SETTINGS.format(id=self.site.id))
