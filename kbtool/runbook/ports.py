@@ -161,6 +161,9 @@ class Sandbox(Protocol):
     def dead(self) -> tuple[str, ...]:
         """Names of servers that ended although nobody told them to."""
 
+    def reset(self) -> None:
+        """Go back to the seeded state."""
+
 
 class Clock(Protocol):
     """Time, so that tests need not wait."""
