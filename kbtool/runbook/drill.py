@@ -58,6 +58,7 @@ class Drill:
     clock: Clock
     record: Record
     files: Mapping[str, bytes]
+    outputs: dict[str, str]
     fresh: bool = True
 
     def all(self) -> list[Result]:
@@ -122,6 +123,7 @@ class Drill:
             NobodyToAsk(),
             self.record,
             self.files,
+            self.outputs,
             drill=True,
             without=without,
         ).run()

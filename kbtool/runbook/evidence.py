@@ -214,7 +214,7 @@ def _changes(entry: Entry, runbook: Runbook) -> list[str]:
 
 
 def verified_on(evidence: Evidence, runbook: Runbook) -> str | None:
-    """Return the date for `Last Verified`: the oldest entry of the strongest wholly green profile."""
+    """Return the date for `Last Verified`: the oldest entry of the strongest green profile."""
     for profile in sorted(evidence.entries, key=lambda name: -evidence.strength.get(name, 0)):
         entries = evidence.entries[profile]
         wanted = {scenario.name for scenario in runbook.guards.scenarios}

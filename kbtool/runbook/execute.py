@@ -59,7 +59,7 @@ class Execution:
     people: People
     record: Record
     files: Mapping[str, bytes]
-    outputs: "dict[str, str]" = field(default_factory=dict)
+    outputs: dict[str, str]
     drill: bool = False
     without: frozenset[str] = frozenset()
     state: RunState = field(default_factory=RunState)

@@ -6,6 +6,7 @@ import secrets
 import socket
 import tempfile
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,7 +24,7 @@ from kbtool.runbook.ports import (
     Running,
     SqlQuery,
 )
-from kbtool.sandbox.launch import Progress, down, request, silent, up
+from kbtool.sandbox.launch import Progress, down, request, silent, sweep_ephemeral, up
 from kbtool.sandbox.layers import measured
 from kbtool.sandbox.profile import Profile
 from kbtool.sandbox.registry import Entry, Record
@@ -85,6 +86,7 @@ class LiveSandbox:
     @classmethod
     def fresh(cls, profile: Profile, *, progress: Progress = silent) -> "LiveSandbox":
         """Return a new sandbox of its own, which ends when this process does."""
+        sweep_ephemeral()
         entry = Entry(f"drill-{secrets.token_hex(4)}")
         return cls(entry, up(entry, profile, ephemeral=True, progress=progress), profile)
 
@@ -157,6 +159,12 @@ class LiveSandbox:
     def reset(self) -> None:
         """Go back to the seeded state."""
         self._ask({"op": "reset"}, 120)
+
+    def adopt(self) -> None:
+        """Let it outlive this process."""
+        self._ask({"op": "adopt"}, 10)
+        self.record = replace(self.record, ephemeral=False)
+        self.entry.write(self.record)
 
     def remove(self) -> None:
         """Stop it and remove its files."""

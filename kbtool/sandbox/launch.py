@@ -17,7 +17,7 @@ from kbtool.sandbox.bubblewrap import find_bwrap
 from kbtool.sandbox.cell import outer, package_folder, read_info
 from kbtool.sandbox.process import MARK, Proc, end, proc
 from kbtool.sandbox.profile import Profile
-from kbtool.sandbox.registry import Entry, Record, free_uid
+from kbtool.sandbox.registry import Entry, Record, entries, free_uid
 from kbtool.sandbox.wire import Wire
 
 Progress = Callable[[str], None]
@@ -184,6 +184,17 @@ def down(entry: Entry, *, keep: bool) -> None:
         else:
             for path in entry.cell.glob("*/*/*.sock"):
                 path.unlink(missing_ok=True)
+
+
+def sweep_ephemeral() -> None:
+    """Remove what drills left that were killed: their sandboxes ended with them."""
+    for entry in entries():
+        with contextlib.suppress(KbError):
+            record = entry.record()
+            if record is None or (record.ephemeral and not record.supervisor.alive()):
+                with entry.locked():
+                    entry.sweep()
+                    entry.remove()
 
 
 def _wait_gone(supervisor: Proc) -> None:

@@ -237,6 +237,7 @@ class Supervisor:
             "reset": self._reset,
             "dead": self._dead,
             "stop": self._stop,
+            "adopt": self._adopt,
         }
 
     async def _status(self, _request: Message) -> Message:
@@ -343,6 +344,12 @@ class Supervisor:
         for old in self.site.home.glob("old.*"):
             await asyncio.to_thread(shutil.rmtree, old, ignore_errors=True)
         await self._make_spare()
+
+    async def _adopt(self, _request: Message) -> Message:
+        """Stop hanging on the life of the process that started us."""
+        if self.boot["ephemeral"]:
+            asyncio.get_running_loop().remove_reader(0)
+        return {}
 
     async def _stop(self, _request: Message) -> Message:
         await self.shut()

@@ -1,0 +1,182 @@
+"""Drilling a runbook in a sandbox of its own, and writing down what was proven."""
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from kbtool import __version__
+from kbtool.adapters import git
+from kbtool.app.journals import JournalFile, Listener, new_run_id
+from kbtool.app.run import OutputKeeper, files_of, first_fact
+from kbtool.app.runbooks import Opened
+from kbtool.errors import KbError
+from kbtool.runbook.drill import Drill, Mutant, Result, confined, self_healing, useless
+from kbtool.runbook.evidence import (
+    Circumstances,
+    evidence_path,
+    not_run,
+    read_evidence,
+    recorded,
+    verified_on,
+    write_evidence,
+)
+from kbtool.runbook.last_verified import verified_edit
+from kbtool.runbook.plan import Plan
+from kbtool.runbook.ports import Clock, Description
+from kbtool.sandbox.client import LiveSandbox
+from kbtool.sandbox.profile import Profile
+from kbtool.text import apply_edits
+
+
+@dataclass(frozen=True, slots=True)
+class Drilled:
+    """What a drill brought: results, where they are kept, what is still missing."""
+
+    run: str
+    results: list[Result]
+    evidence: str  # path of the evidence file, "" when nothing was written
+    verified: str | None  # the page's Last Verified
+    unrun: list[str]
+    kept: str  # name of the sandbox that was kept, "" when it is gone
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the person asked for."""
+
+    keep: bool = False
+    record: bool = False
+
+
+def drill(
+    opened: Opened,
+    plan: Plan,
+    profile: Profile,
+    clock: Clock,
+    wishes: Wishes,
+    listener: Listener,
+    progress: Callable[[str], None],
+) -> Drilled:
+    """Drill the plan's scenarios; write evidence and `Last Verified`.
+
+    The sandbox is removed when all ended green, else kept and named.
+
+    Raises:
+        KbError: the boundary does not hold, or the sandbox failed.
+    """
+    sandbox = LiveSandbox.fresh(profile, progress=progress)
+    journal = JournalFile(new_run_id(), listener)
+    keep = wishes.keep
+    try:
+        description = sandbox.describe()
+        journal.record(first_fact(opened, plan, description, journal.run, "drill", sandbox.name))
+        confined(description)
+        results = _all(opened, plan, sandbox, clock, journal)
+        keep = keep or any(result.verdict != "green" for result in results)
+        written = _write(opened, plan, profile, description, results, journal, always=wishes.record)
+    except KbError as error:
+        keep = False
+        journal.record({"kind": "ended", "verdict": "error", "reason": error.message})
+        raise
+    except KeyboardInterrupt:
+        keep = False
+        journal.record({"kind": "ended", "verdict": "interrupted", "reason": "Ctrl-C"})
+        raise
+    finally:
+        kept = _leave(sandbox, keep=keep)
+        journal.close()
+    evidence, verified, unrun = written
+    return Drilled(journal.run, results, evidence, verified, unrun, kept)
+
+
+def _leave(sandbox: LiveSandbox, *, keep: bool) -> str:
+    """Remove the sandbox, or let it outlive us; return its name when it stays."""
+    if keep:
+        with contextlib.suppress(KbError):
+            sandbox.adopt()
+            return sandbox.name
+    sandbox.remove()
+    return ""
+
+
+def _all(
+    opened: Opened, plan: Plan, sandbox: LiveSandbox, clock: Clock, journal: JournalFile
+) -> list[Result]:
+    keeper = OutputKeeper(journal, {})
+    drilled = Drill(plan, sandbox, clock, keeper.record, files_of(opened, plan), keeper.outputs)
+    return drilled.all()
+
+
+def _write(
+    opened: Opened,
+    plan: Plan,
+    profile: Profile,
+    description: Description,
+    results: list[Result],
+    journal: JournalFile,
+    *,
+    always: bool,
+) -> tuple[str, str | None, list[str]]:
+    """Write evidence and `Last Verified`; return (evidence path, date, steps never run)."""
+    path = evidence_path(plan.runbook.path)
+    text = opened.workspace.text(path)
+    what = Circumstances(
+        today=datetime.now(UTC).date(),
+        commit=git.head(opened.workspace.root.path),
+        kbtool=__version__,
+        journal=journal.last,
+        strength=profile.strength,
+        max_age=opened.kb.conventions.evidence_age,
+    )
+    old = read_evidence(text) if text else None
+    evidence = recorded(old, plan, description, results, what, always=always)
+    day = verified_on(evidence, plan.runbook)
+    texts = {path: write_evidence(evidence)}
+    edit = verified_edit(opened.page, day)
+    if edit:
+        texts[opened.page.path] = apply_edits(opened.page.text, [edit])
+    changed = {name: new for name, new in texts.items() if opened.workspace.text(name) != new}
+    if changed:
+        opened.workspace.write(changed)
+    return path, day, not_run(evidence.entries[plan.profile], plan.runbook)
+
+
+@dataclass(frozen=True, slots=True)
+class Mutated:
+    """What leaving steps out showed."""
+
+    run: str
+    mutants: list[Mutant]
+    useless: tuple[str, ...]
+    healing: tuple[str, ...]
+
+
+def mutate(
+    opened: Opened,
+    plan: Plan,
+    profile: Profile,
+    clock: Clock,
+    listener: Listener,
+    progress: Callable[[str], None],
+    told: Callable[[Mutant], None],
+) -> Mutated:
+    """Leave out all steps, then each in turn; no evidence is written.
+
+    Raises:
+        KbError: the boundary does not hold, or the sandbox failed.
+    """
+    sandbox = LiveSandbox.fresh(profile, progress=progress)
+    journal = JournalFile(new_run_id(), listener)
+    try:
+        description = sandbox.describe()
+        journal.record(first_fact(opened, plan, description, journal.run, "mutate", sandbox.name))
+        confined(description)
+        keeper = OutputKeeper(journal, {})
+        drilled = Drill(plan, sandbox, clock, keeper.record, files_of(opened, plan), keeper.outputs)
+        found = drilled.mutants(told)
+    finally:
+        sandbox.remove()
+        journal.close()
+    steps = plan.steps
+    return Mutated(journal.run, found, useless(steps, found), self_healing(steps, found))
