@@ -45,9 +45,8 @@ def list_runs(form: str) -> int:
         click.echo("no runs yet: kbtool drill RUNBOOK")
     for each in rows:
         waits = f" ({each['waiting']} waits for a person)" if each["waiting"] else ""
-        click.echo(
-            f"{each['run']}  {each['mode'] or '-':6} {each['runbook'] or '-'}  {each['verdict']}{waits}"
-        )
+        what = f"{each['mode'] or '-':6} {each['runbook'] or '-'}"
+        click.echo(f"{each['run']}  {what}  {each['verdict']}{waits}")
     return CLEAN
 
 

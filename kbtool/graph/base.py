@@ -46,6 +46,10 @@ def _nothing(_path: str) -> None:
     return None
 
 
+def _no_fault(_shell: str, _text: str) -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """Facts of the world, asked for lazily; the defaults know nothing."""
@@ -53,6 +57,7 @@ class Facts:
     today: date = date.min
     digest: Callable[[str], str | None] = _nothing  # sha256 of a repository file's bytes
     text: Callable[[str], str | None] = _nothing  # a repository file's text
+    shell: Callable[[str, str], "tuple[int, str] | None"] = _no_fault  # (shell, text) → line, why
 
 
 class KnowledgeBase:
@@ -73,6 +78,7 @@ class KnowledgeBase:
         self.conventions = conventions or Conventions()
         self.base = self.conventions.base
         self.facts = facts or Facts()
+        self.memo: dict[tuple[str, str], object] = {}  # what rules of one page share
 
     # ------------------------------------------------------------------ names
     @cached_property

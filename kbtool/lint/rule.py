@@ -21,9 +21,10 @@ class Finding:
     message: str
     help: str = ""
     fix: tuple[Edit, ...] = ()
+    about: str = ""  # the page it speaks of, where that is another one
+    severity: Severity | None = None  # None: the rule's own
     rule: str = ""  # filled in by the engine
     name: str = ""
-    severity: Severity = "error"
 
 
 Check = Callable[[Page, KnowledgeBase, Options], Iterator[Finding]]

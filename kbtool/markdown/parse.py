@@ -179,8 +179,10 @@ class _Reader:
     def _on_undefined(self, found: Mapping[str, Any]) -> None:
         label = found["reference"]
         if found["link_type"] in _UNDEFINED and not label.startswith("^"):
-            span = Span(self.at(found["span"]["start"]), self.at(found["span"]["end"]))
-            self.undefined.add(UndefinedReference(label, span))
+            start, end = self.at(found["span"]["start"]), self.at(found["span"]["end"])
+            # pyromark's span of a collapsed reference ends before its empty brackets.
+            end += 2 * self.text.startswith("[]", end)
+            self.undefined.add(UndefinedReference(label, Span(start, end)))
 
     # ------------------------------------------------------------------ containers
     def _on_start(self, value: Any, start: int, end: int) -> None:

@@ -20,7 +20,8 @@ def _lines(plan: Plan) -> Iterator[str]:
     yield f"{plan.runbook.title}"
     yield f"  {plan.runbook.path} · profile {plan.profile} · plan {plan.digest[:12]}"
     for given in guards.inputs:
-        yield f"  input {given.name} = {plan.inputs.get(given.name, '(not given)')}  {given.description}"
+        value = plan.inputs.get(given.name, "(not given)")
+        yield f"  input {given.name} = {value}  {given.description}"
     for scenario in plan.scenarios:
         yield f"  scenario {scenario.name}: breaks {', '.join(scenario.faults)}"
     yield from _checks("before", guards.before)

@@ -104,9 +104,9 @@ class Drill:
         if not red:
             reason = f"no Accept turned red within {RED_WITHIN:.0f} s: they do not see this fault"
             return Result(name, "not-broken", reason)
-        self._phase("steps")
         if problem := self._first_not_green(checker, guards.before, "before"):
             return Result(name, "red", f"Before: {problem}", red)
+        self._phase("steps")
         outcome = self._steps(without)
         if outcome.verdict == "red":
             return Result(name, "red", outcome.reason, red, outcome)
@@ -131,7 +131,7 @@ class Drill:
     def _first_not_green(
         self, checker: Checker, expectations: Sequence[Expectation], where: str
     ) -> str:
-        if where in ("healthy", "before"):
+        if where != "accept" and expectations:
             self._phase(where)
         for expectation in expectations:
             verdict = checker.until_green(expectation, self.plan.inputs, where)

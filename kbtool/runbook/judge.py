@@ -167,7 +167,7 @@ def _number(value: Json) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _verdict(green: bool, seen: str) -> Verdict:  # noqa: FBT001 - the one question it answers
+def _verdict(green: bool, seen: str) -> Verdict:
     return Verdict("green" if green else "red", seen)
 
 

@@ -1,0 +1,109 @@
+"""Linting a project, and mending it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from kbtool.adapters.shell import syntax_fault
+from kbtool.graph.base import KnowledgeBase
+from kbtool.lint.engine import Report, choose, lint
+from kbtool.lint.fix import fix
+from kbtool.lint.rule import Finding, Rule
+from kbtool.lint.rules import RULES
+from kbtool.markdown.parse import parse_page
+from kbtool.workspace import Workspace, open_workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Linted:
+    """What is to report: findings under the paths that were asked for."""
+
+    kb: KnowledgeBase
+    findings: tuple[Finding, ...]
+    pages: int
+    suppressed: int
+    fixed: int
+    changed: tuple[str, ...]
+
+
+def lint_project(
+    paths: Sequence[str],
+    *,
+    select: Sequence[str] = (),
+    ignore: Sequence[str] = (),
+    mend: bool = False,
+) -> Linted:
+    """Return the findings of the project the paths belong to; paths limit what is reported.
+
+    Raises:
+        KbError: a path, a rule or the configuration is wrong, or a page cannot be written.
+    """
+    workspace = open_workspace(paths)
+    places = [workspace.relative(path) for path in paths]
+    rules = _rules(workspace, select, ignore)
+    kb = with_judges(workspace.load())
+    report = lint(kb, rules)
+    fixed, changed = 0, ()
+    if mend:
+        kb, report, fixed, changed = _mended(workspace, kb, rules, report, places)
+    findings = tuple(f for f in report.findings if under(f.path, places))
+    pages = sum(under(path, places) for path in kb.pages)
+    return Linted(kb, findings, pages, report.suppressed, fixed, changed)
+
+
+def _rules(workspace: Workspace, select: Sequence[str], ignore: Sequence[str]) -> tuple[Rule, ...]:
+    config = workspace.root.config
+    return choose(
+        RULES,
+        workspace.root.preset,
+        tuple(select) or config.select,
+        (*config.ignore, *ignore),
+    )
+
+
+def with_judges(kb: KnowledgeBase) -> KnowledgeBase:
+    """Return the knowledge base with the outside judges its rules may ask."""
+    kb.facts = replace(kb.facts, shell=syntax_fault)
+    return kb
+
+
+def under(path: str, places: Sequence[str]) -> bool:
+    """Return whether a path lies under one of the places; without places, all do."""
+    return not places or any(
+        not place or path == place or path.startswith(f"{place}/") for place in places
+    )
+
+
+def _mended(
+    workspace: Workspace,
+    kb: KnowledgeBase,
+    rules: Sequence[Rule],
+    report: Report,
+    places: Sequence[str],
+) -> tuple[KnowledgeBase, Report, int, tuple[str, ...]]:
+    """Fix what is reported under the places, and write it."""
+    latest = kb
+
+    def rebuild(texts: Mapping[str, str]) -> KnowledgeBase:
+        nonlocal latest
+        parsed = {path: parse_page(path, text) for path, text in texts.items()}
+        latest = KnowledgeBase(
+            {**latest.pages, **parsed}, kb.files, kb.conventions, kb.facts, kb.unreadable
+        )
+        return latest
+
+    mine = replace(
+        report,
+        findings=tuple(f if under(f.path, places) else replace(f, fix=()) for f in report.findings),
+    )
+    done = fix(kb, rules, mine, rebuild)
+    workspace.write(done.texts)
+    after = with_judges(
+        KnowledgeBase(
+            {**kb.pages, **{path: parse_page(path, text) for path, text in done.texts.items()}},
+            kb.files,
+            kb.conventions,
+            kb.facts,
+            kb.unreadable,
+        )
+    )
+    return after, lint(after, rules), done.count, tuple(sorted(done.texts))

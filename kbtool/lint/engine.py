@@ -1,0 +1,111 @@
+"""Rules × pages → findings, ordered; one defect, one finding."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from typing import Final
+
+from kbtool.errors import UsageError
+from kbtool.graph.base import Kind, KnowledgeBase
+from kbtool.lint.rule import Finding, Rule
+from kbtool.lint.suppress import apply
+from kbtool.markdown.page import Page
+from kbtool.text import Span
+
+# A finding of the first rule about a page silences the second's about the same page.
+SILENCES: Final = (("KB107", "KB106"),)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What lint found."""
+
+    findings: tuple[Finding, ...]
+    pages: int
+    suppressed: int
+
+
+def choose(
+    rules: Sequence[Rule], preset: str, select: Iterable[str], ignore: Iterable[str]
+) -> tuple[Rule, ...]:
+    """Return the rules of a preset, narrowed by ids or names.
+
+    Raises:
+        UsageError: an id or name is unknown; names the nearest.
+    """
+    wanted, unwanted = set(select), set(ignore)
+    known = {key for rule in rules for key in (rule.id, rule.name)}
+    for key in sorted((wanted | unwanted) - known):
+        near = get_close_matches(key, known, 1)
+        hint = f"did you mean {near[0]}?" if near else "kbtool rules lists them"
+        raise UsageError(f"no rule {key!r}", hint)
+    return tuple(
+        rule
+        for rule in rules
+        if preset in rule.presets
+        and (not wanted or wanted & {rule.id, rule.name})
+        and not unwanted & {rule.id, rule.name}
+    )
+
+
+def lint(kb: KnowledgeBase, rules: Sequence[Rule]) -> Report:
+    """Return all findings of the rules, by path, line, column, rule."""
+    found: list[Finding] = []
+    suppressed = 0
+    checked = frozenset(key for rule in rules for key in (rule.id, rule.name))
+    silenced: dict[str, set[str]] = {}
+    by_page: dict[str, list[Finding]] = {}
+    for page in kb.pages.values():
+        by_page[page.path] = list(_page_findings(page, kb, rules))
+        for finding in by_page[page.path]:
+            silenced.setdefault(finding.rule, set()).add(finding.about)
+    for page in kb.pages.values():
+        findings = [f for f in by_page[page.path] if not _silent(f, silenced)]
+        left, answered = apply(findings, page, checked)
+        suppressed += answered
+        found += (_named(finding, rules) for finding in left)
+    found += _unreadable(kb, rules)
+    return Report(tuple(sorted(found, key=_order)), len(kb.pages), suppressed)
+
+
+def _page_findings(page: Page, kb: KnowledgeBase, rules: Sequence[Rule]) -> Iterator[Finding]:
+    # Pages beside the base, and templates, are held to links only.
+    apart = kb.kind(page) in (Kind.OUTSIDE, Kind.TEMPLATE)
+    seen: set[tuple[str, Span, str]] = set()
+    for rule in rules:
+        if apart and "plain" not in rule.presets:
+            continue
+        for finding in rule.check(page, kb, rule.options or {}):
+            key = (rule.id, finding.span, finding.about)
+            if key not in seen:
+                seen.add(key)
+                yield replace(finding, rule=rule.id)
+
+
+def _silent(finding: Finding, silenced: Mapping[str, set[str]]) -> bool:
+    return any(
+        finding.rule == weaker and finding.path in silenced.get(stronger, ())
+        for stronger, weaker in SILENCES
+    )
+
+
+def _named(finding: Finding, rules: Sequence[Rule]) -> Finding:
+    rule = next(rule for rule in rules if rule.id == finding.rule)
+    return replace(finding, name=rule.name, severity=finding.severity or rule.severity)
+
+
+def _unreadable(kb: KnowledgeBase, rules: Sequence[Rule]) -> Iterator[Finding]:
+    rule = next((rule for rule in rules if rule.id == "KB001"), None)
+    for path, why in sorted(kb.unreadable.items()) if rule else ():
+        yield Finding(
+            path,
+            Span(0, 0),
+            f"cannot be read: {why.removeprefix('cannot be read: ')}",
+            severity="error",
+            rule="KB001",
+            name=rule.name if rule else "",
+        )
+
+
+def _order(finding: Finding) -> tuple[str, int, int, str, str]:
+    return finding.path, finding.span.start, finding.span.end, finding.rule, finding.message

@@ -1,0 +1,57 @@
+"""What the link rules share: which links are theirs, where to point, what to suggest."""
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+from posixpath import basename, dirname, relpath
+
+from kbtool.graph.base import Kind, KnowledgeBase
+from kbtool.graph.resolve import Outcome, Target
+from kbtool.markdown.page import Link, Page
+from kbtool.text import Span
+
+
+def broken(page: Page, kb: KnowledgeBase, outcome: Outcome) -> Iterator[tuple[Link, Target]]:
+    """Yield the page's links that end so; links of the breadcrumb are KB201's."""
+    for link in page.links:
+        if _in_breadcrumb(page, kb, link):
+            continue
+        target = kb.resolve(page, link)
+        if target.outcome is outcome:
+            yield link, target
+
+
+def _in_breadcrumb(page: Page, kb: KnowledgeBase, link: Link) -> bool:
+    crumb = page.head.breadcrumb
+    if crumb is None or not kb.base or kb.kind(page) in (Kind.OUTSIDE, Kind.TEMPLATE):
+        return False
+    return crumb.span.start <= link.span.start < crumb.span.end
+
+
+def place(link: Link) -> Span:
+    """Return where a link's target is written."""
+    return link.target_span or link.span
+
+
+def nearest_file(page: Page, kb: KnowledgeBase, path: str) -> str:
+    """Return a hint that names the nearest existing file, "" when none is near."""
+    same_name = [file for file in kb.files if basename(file) == basename(path)]
+    near = same_name or get_close_matches(path, kb.files, 1, 0.8)
+    if not near:
+        return ""
+    best = min(near, key=lambda file: (len(relative(page.path, file)), file))
+    return f"did you mean {relative(page.path, best)}?"
+
+
+def relative(source: str, target: str) -> str:
+    """Return the link from the page `source` to `target`, both from the root."""
+    return relpath(target, dirname(source) or ".")
+
+
+def place_of_title(page: Page) -> Span:
+    """Return where what a page lacks is reported: its H1, else its beginning."""
+    return page.head.title.span if page.head.title else Span(0, 0)
+
+
+def title_of(page: Page) -> str:
+    """Return the page's H1, else its file's name."""
+    return page.head.title.text if page.head.title else basename(page.path).removesuffix(".md")

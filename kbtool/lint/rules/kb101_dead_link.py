@@ -1,0 +1,47 @@
+"""A reader who follows a link that leads nowhere stops trusting the page.
+
+Links, images, reference links, wiki links and `href`/`src` of raw HTML are resolved from the page
+they stand in, as a forge does: a leading `/` is the repository's root, a folder is its hub.
+"""
+
+from collections.abc import Iterator
+
+from kbtool.graph.base import KnowledgeBase
+from kbtool.graph.resolve import Outcome
+from kbtool.lint.links import broken, nearest_file, place
+from kbtool.lint.rule import Finding, Options, Rule
+from kbtool.markdown.page import Page
+
+
+def check(page: Page, kb: KnowledgeBase, _options: Options) -> Iterator[Finding]:
+    """Find links to files that do not exist."""
+    for link, target in broken(page, kb, Outcome.MISSING):
+        message = f"nothing at {link.target!r}"
+        yield Finding(page.path, place(link), message, nearest_file(page, kb, target.path))
+
+
+RULE = Rule(
+    id="KB101",
+    name="dead-link",
+    summary="A link leads to something that exists.",
+    check=check,
+    good=(
+        {
+            "a.md": "# A\n\n[b](b.md) ![i](i.png) [f](docs) [x](https://example.org)\n",
+            "b.md": "# B\n",
+            "i.png": "",
+            "docs/x.txt": "",
+        },
+        {"a.md": "# A\n\n`[b](gone.md)`\n\n```\n[b](gone.md)\n```\n"},
+        {"a.md": "# A\n\n[b](b%20c.md?x=1) and [[b c]]\n", "b c.md": "# B\n"},
+        {"docs/a.md": "# A\n\n[root](/b.md)\n", "b.md": "# B\n"},
+    ),
+    bad=(
+        {"a.md": "# A\n\n[b](⟦gone.md⟧)\n"},
+        {"a.md": "# A\n\n![b](⟦gone.png⟧) and [[⟦gone⟧]]\n"},
+        {"a.md": "# A\n\n[b][r]\n\n[r]: ⟦gone.md⟧\n"},
+        {"a.md": '# A\n\n<a href="⟦gone.md⟧">x</a>\n'},
+        {"a.md": "# Été\n\n[b](<⟦é gone.md⟧>)\n"},
+    ),
+    presets=("lab", "plain"),
+)

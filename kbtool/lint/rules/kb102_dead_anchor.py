@@ -1,0 +1,39 @@
+"""A link to a section that was renamed drops the reader at the top of a long page.
+
+Anchors are the forge's heading slugs (duplicates get `-1`, `-2`), and `id=` or `name=` of raw HTML.
+"""
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+
+from kbtool.graph.base import KnowledgeBase
+from kbtool.graph.resolve import Outcome
+from kbtool.lint.links import broken, place
+from kbtool.lint.rule import Finding, Options, Rule
+from kbtool.markdown.page import Page
+
+
+def check(page: Page, kb: KnowledgeBase, _options: Options) -> Iterator[Finding]:
+    """Find links whose page is there, and whose heading is not."""
+    for link, target in broken(page, kb, Outcome.NO_ANCHOR):
+        near = get_close_matches(target.anchor, sorted(kb.pages[target.path].anchors), 1)
+        hint = f"did you mean #{near[0]}?" if near else ""
+        where = "here" if target.path == page.path else f"in {target.path}"
+        yield Finding(page.path, place(link), f"no heading #{target.anchor} {where}", hint)
+
+
+RULE = Rule(
+    id="KB102",
+    name="dead-anchor",
+    summary="A link's anchor exists in the page it leads to.",
+    check=check,
+    good=(
+        {"a.md": "# A B\n\n[x](#a-b) [y](b.md#é-1) [top](#)\n", "b.md": "# É\n\n## É\n"},
+        {"a.md": '# A\n\n<a id="here"></a>\n\n[x](#here)\n'},
+    ),
+    bad=(
+        {"a.md": "# A\n\n[x](⟦#b⟧)\n"},
+        {"a.md": "# A\n\n[x](⟦b.md#gone⟧)\n", "b.md": "# B\n"},
+    ),
+    presets=("lab", "plain"),
+)

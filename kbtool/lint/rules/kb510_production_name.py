@@ -1,0 +1,43 @@
+"""Production's name in something kbtool executes is a mistake waiting for its day.
+
+The names are configured (`[tool.kbtool.production]`). The rule explains; what keeps a run away from
+production is the cell without a route, since an address has more spellings than a list can hold.
+"""
+
+from collections.abc import Iterator
+
+from kbtool.graph.base import KnowledgeBase
+from kbtool.lint.rule import Finding, Options, Rule
+from kbtool.lint.runbooks import GOOD_STEP, example, runbook_of
+from kbtool.markdown.page import Page
+from kbtool.runbook.policy import named_in
+
+
+def check(page: Page, kb: KnowledgeBase, _options: Options) -> Iterator[Finding]:
+    """Find production names in blocks, stand-ins, checks and undo."""
+    runbook = runbook_of(page, kb)
+    names = kb.conventions.production.all()
+    for found in named_in(runbook, names) if runbook else ():
+        message = f"{found.step} names production: {found.name}"
+        yield Finding(
+            page.path, found.span, message, "name the sandbox's part instead", about=found.name
+        )
+
+
+RULE = Rule(
+    id="KB510",
+    name="production-name",
+    summary="What kbtool executes does not name production.",
+    check=check,
+    good=(
+        example(GOOD_STEP),
+        example(
+            "### S1 [HUMAN] Look\n\n- **Who**: me\n- **Expect**: `http v/h status == 200`\n\nOpen production.example.\n"
+        ),
+    ),
+    bad=(
+        example(
+            "### S1 [AGENT] Do\n\n```sh\n⟦ping production.example\n⟧```\n\n- **Expect**: exit 0\n"
+        ),
+    ),
+)

@@ -1,0 +1,121 @@
+"""One rule's examples are its tests: what stands between ⟦ and ⟧ is found, and nothing else."""
+
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from kbtool.adapters.shell import syntax_fault
+from kbtool.graph.base import Facts, KnowledgeBase
+from kbtool.graph.conventions import Conventions, Production
+from kbtool.lint import rules as folder
+from kbtool.lint.engine import lint
+from kbtool.lint.fix import fix
+from kbtool.lint.rules import RULES
+from kbtool.markdown.parse import parse_page
+from kbtool.report.rules import explained, why
+
+ENGINE_RULES = {"KB901", "KB902"}
+
+
+def build(example):
+    pages = {path: parse_page(path, text) for path, text in example.items() if path.endswith(".md")}
+    base = "vibe" if any(path.startswith("vibe/") for path in example) else ""
+    facts = Facts(today=date(2026, 11, 24), text=example.get, shell=syntax_fault)
+    conventions = Conventions(base=base, production=Production(names=("production.example",)))
+    return KnowledgeBase(pages, frozenset(example), conventions, facts)
+
+
+def unmarked(example):
+    """Return the example without its marks, and the marked places."""
+    texts, places = {}, set()
+    for path, text in example.items():
+        while "⟦" in text:
+            start = text.index("⟦")
+            end = text.index("⟧") - 1
+            text = text.replace("⟦", "", 1).replace("⟧", "", 1)
+            places.add((path, start, end))
+        texts[path] = text
+    return texts, places
+
+
+def checked(rule):
+    others = [each for each in RULES if each.id in ("KB101",)] if rule.id in ENGINE_RULES else []
+    return [*others, rule]
+
+
+def cases(kind):
+    return [
+        pytest.param(rule, example, id=f"{rule.id}-{number}")
+        for rule in RULES
+        for number, example in enumerate(getattr(rule, kind))
+    ]
+
+
+@pytest.mark.parametrize(("rule", "example"), cases("good"))
+def test_a_good_example_has_no_finding(rule, example):
+    report = lint(build(example), checked(rule))
+    assert [f for f in report.findings if f.rule == rule.id] == []
+
+
+@pytest.mark.parametrize(("rule", "example"), cases("bad"))
+def test_a_bad_example_is_found_exactly_where_it_is_marked(rule, example):
+    texts, places = unmarked(example)
+    report = lint(build(texts), checked(rule))
+    found = {(f.path, f.span.start, f.span.end) for f in report.findings if f.rule == rule.id}
+    assert found == places
+
+
+@pytest.mark.parametrize(("rule", "example"), cases("bad"))
+def test_a_fix_leaves_nothing_and_is_idempotent(rule, example):
+    texts, _ = unmarked(example)
+    kb = build(texts)
+    report = lint(kb, checked(rule))
+    fixable = [f for f in report.findings if f.fix]
+    if fixable:
+        assert rule.fixable
+        done = fix(kb, checked(rule), report, lambda changed: build({**texts, **changed}))
+        left = [f for f in done.report.findings if f.rule == rule.id and f.fix]
+        assert left == []
+        assert done.count == len(fixable)
+        again = build({**texts, **done.texts})
+        assert fix(again, checked(rule), lint(again, checked(rule)), build).texts == {}
+
+
+def test_the_registry_is_the_folder():
+    files = sorted(path.stem for path in Path(folder.__file__).parent.glob("kb*.py"))
+    listed = [f"{rule.id.lower()}_{rule.name.replace('-', '_')}" for rule in RULES]
+    assert listed == files
+    assert [rule.id for rule in RULES] == sorted({rule.id for rule in RULES})
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_every_rule_can_be_explained(rule):
+    page = "\n".join(explained(rule))
+    assert rule.summary in page
+    assert len(why(rule)) > 40
+    assert rule.bad or rule.id == "KB001"
+    assert rule.good
+    assert rule.fixable is any(
+        f.fix
+        for example in rule.bad
+        for f in lint(build(unmarked(example)[0]), checked(rule)).findings
+        if f.rule == rule.id
+    )
+
+
+def test_one_defect_is_one_finding():
+    """A page its hub forgets is reported at the hub, not as an orphan too."""
+    kb = build({"vibe/README.md": "**v**\n\n# v\n", "vibe/a.md": "[v](README.md) > **A**\n\n# A\n"})
+    chosen = [rule for rule in RULES if rule.id in ("KB106", "KB107")]
+    assert [(f.rule, f.path) for f in lint(kb, chosen).findings] == [("KB107", "vibe/README.md")]
+    orphans = lint(kb, [rule for rule in chosen if rule.id == "KB106"])
+    assert [(f.rule, f.path) for f in orphans.findings] == [("KB106", "vibe/a.md")]
+
+
+def test_facts_without_a_judge_make_no_finding():
+    example = next(rule for rule in RULES if rule.id == "KB509").bad[0]
+    kb = build(unmarked(example)[0])
+    kb.facts = replace(kb.facts, shell=Facts().shell)
+    assert [f for f in lint(kb, RULES).findings if f.rule == "KB509"] == []
