@@ -42,7 +42,8 @@ def lint_project(
     rules = _rules(workspace, select, ignore)
     kb = with_judges(workspace.load())
     report = lint(kb, rules)
-    fixed, changed = 0, ()
+    fixed = 0
+    changed: tuple[str, ...] = ()
     if mend:
         kb, report, fixed, changed = _mended(workspace, kb, rules, report, places)
     findings = tuple(f for f in report.findings if under(f.path, places))

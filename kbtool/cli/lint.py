@@ -1,6 +1,8 @@
 """`kbtool lint`."""
 
 import sys
+from collections.abc import Callable, Mapping
+from typing import Final
 
 import click
 
@@ -9,11 +11,11 @@ from kbtool.cli.console import color_wanted, note, print_json
 from kbtool.errors import CLEAN, FINDINGS
 from kbtool.report import findings as report
 
-_COLORS = {
-    "path": {"bold": True},
-    "error": {"fg": "red"},
-    "warning": {"fg": "yellow"},
-    "dim": {"dim": True},
+_STYLES: Final[Mapping[str, Callable[[str], str]]] = {
+    "path": lambda text: click.style(text, bold=True),
+    "error": lambda text: click.style(text, fg="red"),
+    "warning": lambda text: click.style(text, fg="yellow"),
+    "dim": lambda text: click.style(text, dim=True),
 }
 
 
@@ -78,7 +80,7 @@ def _print(done: Linted, form: str, *, statistics: bool) -> None:
 
 
 def _styled(text: str, kind: str) -> str:
-    return click.style(text, **_COLORS[kind])
+    return _STYLES[kind](text)
 
 
 def _last_line(done: Linted) -> None:
@@ -87,9 +89,8 @@ def _last_line(done: Linted) -> None:
         note("no pages here: is this the right folder?")
         return
     parts = [f"{numbers['pages']} pages"]
-    for name in ("errors", "warnings"):
-        if numbers[name]:
-            parts.append(f"{numbers[name]} {name if numbers[name] > 1 else name[:-1]}")
+    counts = {name: numbers[name] for name in ("errors", "warnings") if numbers[name]}
+    parts += [f"{n} {name if n > 1 else name[:-1]}" for name, n in counts.items()]
     if not done.findings:
         parts.append("no findings")
     if numbers["fixed"]:

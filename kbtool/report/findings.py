@@ -45,14 +45,14 @@ def _lines(kb: KnowledgeBase, finding: Finding, style: Style) -> Iterator[str]:
         end = page.text.find("\n", start)
         source = page.text[start : len(page.text) if end < 0 else end]
         width = max(1, min(finding.span.end, start + len(source)) - finding.span.start)
-        shown, shift = _window(source, column - 1, width)
+        shown, shift = _window(source, column - 1)
         yield f"      {shown}"
         yield "      " + " " * shift + style("^" * min(width, len(shown) - shift or 1), "dim")
     if finding.help:
         yield f"      {style(finding.help, 'dim')}"
 
 
-def _window(source: str, column: int, width: int) -> tuple[str, int]:
+def _window(source: str, column: int) -> tuple[str, int]:
     """Return at most 90 characters around the place, and where in them it is."""
     source = source.replace("\t", " ")
     if len(source) <= 90:

@@ -1,4 +1,7 @@
-"""A check nobody can make proves nothing."""
+"""A check nobody can make proves nothing.
+
+The forms are exit, stdout, k8s, http, sql and run; `within` waits where a check can be made again.
+"""
 
 from kbtool.lint.rule import Rule
 from kbtool.lint.runbooks import GOOD_STEP, defects, example
