@@ -16,6 +16,7 @@ from kbtool.sandbox.process import MARK
 
 HOME: Final = "/sb"  # the sandbox's folder inside the outer cell
 UID: Final = 1000  # inside the inner cells
+SECRETS: Final = "/run/secrets"  # inside the cells of steps
 _LINKED: Final = ("/bin", "/sbin", "/lib", "/lib32", "/lib64")
 _ETC: Final = ("/etc/ld.so.cache", "/etc/alternatives")
 
@@ -119,20 +120,23 @@ def inner(
         binds: (`--bind` or `--ro-bind`, outside, inside), in this order.
         command: what becomes PID 1 inside; it must reap orphans or have none.
         info_fd: where bubblewrap tells the pid of that command.
-        tmp: bytes of /tmp.
+        tmp: bytes of /tmp, and of /dev/shm.
     """
     argv = [bwrap, "--unshare-all", "--unshare-user", "--uid", str(UID), "--gid", str(UID)]
     argv += ["--disable-userns", "--cap-drop", "ALL", "--new-session", "--die-with-parent"]
     argv += ["--as-pid-1", "--info-fd", str(info_fd), "--hostname", "kb", "--clearenv"]
     argv += ["--setenv", "PATH", "/kb/bin:/usr/bin:/bin", "--setenv", "LANG", "C.UTF-8"]
     argv += ["--setenv", MARK, sandbox, "--setenv", "HOME", "/tmp"]  # noqa: S108
-    argv += ["--dev", "/dev", "--proc", "/proc", "--perms", "1777"]
-    argv += ["--size", str(tmp), "--tmpfs", "/tmp", *_view()]  # noqa: S108
+    argv += ["--dev", "/dev", "--proc", "/proc"]
+    for scratch in ("/dev/shm", "/tmp"):  # noqa: S108
+        argv += ["--perms", "1777", "--size", str(tmp), "--tmpfs", scratch]
+    argv += [*_view(), *_parents([f"{SECRETS}/NAME"])]
     for name in ("passwd", "group", "hosts"):
         argv += ["--ro-bind", f"{HOME}/etc/{name}", f"/etc/{name}"]
     for how, outside, inside in binds:
         argv += [how, outside, inside]
-    return [*argv, "--chdir", "/", "--", *command]
+    # Last: what bubblewrap made for mount points is a tmpfs without a limit.
+    return [*argv, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/", "--", *command]
 
 
 def read_info(reader: int) -> bytes:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 from kbtool.errors import KbError, RequirementError, SandboxError
 from kbtool.sandbox.bubblewrap import find_bwrap
@@ -95,8 +95,9 @@ def _start(
     except BaseException:
         end(supervisor)
         entry.sweep()
+        _reap(supervisor.pid)
         if old is None:
-            entry.remove()
+            entry.forget()
         raise
     record = Record(
         identifier, entry.name, profile.name, uid, supervisor, ephemeral, digest, complete=True
@@ -105,8 +106,9 @@ def _start(
     return record
 
 
-# The write ends of the pipes that ephemeral sandboxes hang on: they close when we end.
-_LIFELINES: Final[list[IO[bytes]]] = []
+# Our own children, by pid of the process we started. An ephemeral sandbox hangs on the write end of
+# its stdin, which closes when we end.
+_CHILDREN: Final[dict[int, "subprocess.Popen[bytes]"]] = {}
 
 
 def _spawn(
@@ -127,11 +129,10 @@ def _spawn(
             start_new_session=True,
         )
     os.close(writer)
-    if process.stdin:
-        _LIFELINES.append(process.stdin)
     info = read_info(reader)
     # As root, unshare(1) is the one: it takes its child, PID 1 of the namespace, with it.
     pid = json.loads(info)["child-pid"] if info and os.geteuid() != 0 else process.pid
+    _CHILDREN[pid] = process
     return process, proc(pid) or Proc(pid, 0, "")
 
 
@@ -175,12 +176,14 @@ def down(entry: Entry, *, keep: bool) -> None:
                 Wire(entry.cell).ask({"op": "stop"}, timeout=10)
             _wait_gone(record.supervisor)
         left = entry.sweep()
+        if record:
+            _reap(record.supervisor.pid)
         if left:
             raise SandboxError(
                 f"could not end {', '.join(map(str, left))}", "is it another user's?"
             )
         if not keep or record is None or not record.complete:
-            entry.remove()
+            entry.forget()
         else:
             for path in entry.cell.glob("*/*/*.sock"):
                 path.unlink(missing_ok=True)
@@ -194,15 +197,24 @@ def sweep_ephemeral() -> None:
             if record is None or (record.ephemeral and not record.supervisor.alive()):
                 with entry.locked():
                     entry.sweep()
-                    entry.remove()
+                    entry.forget()
 
 
 def _wait_gone(supervisor: Proc) -> None:
     limit = time.monotonic() + 10
     while supervisor.alive() and time.monotonic() < limit:
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(supervisor.pid, os.WNOHANG)
         time.sleep(0.002)
+
+
+def _reap(pid: int) -> None:
+    """Take leave of a child of ours: close its pipes, collect its end."""
+    process = _CHILDREN.pop(pid, None)
+    if process is None:
+        return
+    for pipe in (process.stdin, process.stdout):
+        if pipe:
+            pipe.close()
+    process.wait()
 
 
 def requirements() -> list[tuple[str, str, str]]:

@@ -78,10 +78,22 @@ class Entry:
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the sandbox: two commands that change it wait for each other."""
-        lock = sandboxes_folder() / f".{self.name}.lock"
-        with open(os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)) as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+        while True:
+            with open(os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o600)) as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                if self._is_lock(file.fileno()):
+                    yield
+                    return
+
+    @property
+    def _lock(self) -> Path:
+        return sandboxes_folder() / f".{self.name}.lock"
+
+    def _is_lock(self, fd: int) -> bool:
+        """Return whether a descriptor is still the lock: who held it may have removed it."""
+        with contextlib.suppress(FileNotFoundError):
+            return os.path.samestat(os.fstat(fd), self._lock.stat())
+        return False
 
     def alive(self) -> bool:
         """Return whether its supervisor runs."""
@@ -113,12 +125,16 @@ class Entry:
         return None
 
     def remove(self) -> None:
-        """Remove its files."""
+        """Remove its files; the lock stays, for whoever holds it."""
         if self.folder.exists():
             gone = self.folder.with_name(f".gone-{self.name}-{time.time_ns()}")
             self.folder.rename(gone)
             shutil.rmtree(gone, onerror=_make_removable)
-        (sandboxes_folder() / f".{self.name}.lock").unlink(missing_ok=True)
+
+    def forget(self) -> None:
+        """Remove its files and then its lock: the holder's last act."""
+        self.remove()
+        self._lock.unlink(missing_ok=True)
 
 
 def _make_removable(_function: object, path: str, _error: object) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import secrets
 from asyncio.subprocess import DEVNULL, Process
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ from kbtool.sandbox.cell import HOME, inner, read_info
 from kbtool.sandbox.process import MARK, Proc, end, proc
 
 Bind = tuple[str, str, str]
+_SECRET: Final = re.compile(r"[A-Z][A-Z0-9_]*")
 FOLDERS: Final = ("data", "s", "d", "log", "etc", "bin", "home", "work", "ctl", "secrets/step")
 
 
@@ -72,10 +74,20 @@ class Site:
         self.keep(name, value)
         return value
 
-    def secret(self, name: str, *, step: bool = False) -> str:
-        """Return a kept secret."""
-        path = self.home / "secrets" / ("step" if step else "") / name
-        return path.read_text(encoding="utf-8")
+    def secret(self, name: str) -> str:
+        """Return a kept secret of the sandbox's own."""
+        return (self.home / "secrets" / name).read_text(encoding="utf-8")
+
+    def step_secret(self, name: str) -> Path:
+        """Return the file of a secret that a runbook names.
+
+        Raises:
+            SandboxError: none of that name was made for steps. A name is never a path.
+        """
+        path = self.home / "secrets" / "step" / name
+        if not _SECRET.fullmatch(name) or not path.is_file():
+            raise SandboxError(f"this sandbox made no secret {name}")
+        return path
 
     def step_secrets(self) -> Mapping[str, str]:
         """Return every secret a step could hold, by name, for masking."""

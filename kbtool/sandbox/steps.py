@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from kbtool.errors import SandboxError
+from kbtool.sandbox.cell import SECRETS
 from kbtool.sandbox.components.server import Server
 from kbtool.sandbox.mask import masked, visible
 from kbtool.sandbox.site import Bind, Site, Spawned
@@ -107,7 +108,7 @@ class StepRun:
             "HOME": "/kb/home",
             "LANG": "C.UTF-8",
             "TERM": "dumb",
-            "KB_SECRETS": "/run/secrets",
+            "KB_SECRETS": SECRETS,
         }
         for server in self.servers.values():
             environment |= server.step_environment()
@@ -127,10 +128,8 @@ class StepRun:
             *(server.door_bind() for server in doors),
         ]
         for name in action["secrets"]:
-            path = home / "secrets" / "step" / name
-            if not path.is_file():
-                raise SandboxError(f"this sandbox made no secret {name}")
-            binds.append(("--ro-bind", str(path), f"/run/secrets/{name}"))
+            path = self.site.step_secret(name)
+            binds.append(("--ro-bind", str(path), f"{SECRETS}/{name}"))
         return binds
 
     async def _start_on_terminal(
@@ -215,7 +214,8 @@ class StepRun:
                 self.kill()
                 return
             if self._master is not None:
-                os.write(self._master, self.site.secret(name, step=True).encode() + b"\n")
+                secret = self.site.step_secret(name).read_text(encoding="utf-8")
+                os.write(self._master, secret.encode() + b"\n")
             await self._prompted(echo=True)
 
     async def _prompted(self, *, echo: bool) -> bool:

@@ -30,18 +30,17 @@ def build(example):
 def unmarked(example):
     """Return the example without its marks, and the marked places."""
     texts, places = {}, set()
-    for path, text in example.items():
-        while "⟦" in text:
-            start = text.index("⟦")
-            end = text.index("⟧") - 1
-            text = text.replace("⟦", "", 1).replace("⟧", "", 1)
+    for path, marked in example.items():
+        texts[path] = marked
+        while "⟦" in texts[path]:
+            start, end = texts[path].index("⟦"), texts[path].index("⟧") - 1
+            texts[path] = texts[path].replace("⟦", "", 1).replace("⟧", "", 1)
             places.add((path, start, end))
-        texts[path] = text
     return texts, places
 
 
 def checked(rule):
-    others = [each for each in RULES if each.id in ("KB101",)] if rule.id in ENGINE_RULES else []
+    others = [each for each in RULES if each.id == "KB101"] if rule.id in ENGINE_RULES else []
     return [*others, rule]
 
 
