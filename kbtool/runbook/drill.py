@@ -148,7 +148,7 @@ class Drill:
         found: list[Mutant] = []
         for scenario in self.plan.scenarios:
             every = tuple(step.id for step in self.plan.steps)
-            for without in (every, *((step,) for step in every)):
+            for without in dict.fromkeys((every, *((step,) for step in every))):
                 mutant = Mutant(scenario.name, without, self.scenario(scenario, without))
                 found.append(mutant)
                 told(mutant)

@@ -39,7 +39,7 @@ class Entry:
     parts: Sequence[Mapping[str, Any]]
     layers: Sequence[Mapping[str, Any]]
     journal: str  # last hash of the run's journal
-    drift: Sequence[str] = ()  # accepted differences from production
+    drift: Sequence[str] = field(default_factory=list)  # accepted differences from production
 
 
 @dataclass(frozen=True, slots=True)

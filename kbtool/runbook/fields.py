@@ -8,7 +8,8 @@ from kbtool.text import Span
 
 _CODE = re.compile(r"(`+)(?!`).+?(?<!`)\1(?!`)", re.DOTALL)
 _NAME = re.compile(
-    r"\*\*(?P<name>[A-Za-z][A-Za-z -]*?)(?P<c1>:?)\*\*(?:\s+`(?P<label>[^`\n]+)`)?(?P<c2>:?)\s*"
+    r"\*\*(?P<name>[A-Za-z][A-Za-z -]*?)(?P<c1>:?)\*\*"
+    r"(?:\s+`(?P<label>[^`\n]+)`(?=:))?(?P<c2>:?)\s*"
 )
 _SEPARATOR = re.compile(r"\s+·\s+(?=\*\*)")
 

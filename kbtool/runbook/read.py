@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from itertools import pairwise
 from typing import Final
 
 from kbtool import pattern
@@ -206,7 +207,7 @@ class _Reader:
     # ------------------------------------------------------------------ steps
     def _steps(self, blocks: Sequence[Block]) -> Iterator[Step]:
         starts = [i for i, b in enumerate(blocks) if (h := self._heading(b)) and h.level == 3]
-        for start, end in zip(starts, [*starts[1:], len(blocks)], strict=True):
+        for start, end in pairwise([*starts, len(blocks)]):
             heading = self._heading(blocks[start])
             if heading is not None:
                 yield from self._step(heading, blocks[start + 1 : end])
@@ -270,7 +271,7 @@ class _Reader:
             self._defect(
                 "KB506", step.span, f"{step.id} has no Stand-in: no drill can run it", hint
             )
-        if not step.expects and not step.captures:
+        if not any(field.name in ("Expect", "Capture") for field in step.fields):
             message = f"{step.id} checks nothing but its exit code"
             self._defect("KB504", step.span, message, "add an Expect or a Capture")
 

@@ -1,0 +1,86 @@
+"""Everything that stands in the way is said before anything runs, at once, with exit code 2."""
+
+import pytest
+from support.runbook import GUARDS, PROFILE, plan, step
+
+from kbtool.errors import PlanError
+
+HUMAN = "S1 [HUMAN] x"
+
+
+@pytest.mark.parametrize(
+    ("text", "guards", "said"),
+    [
+        (step(), GUARDS + "- **Always**: `http vault/x status == 200`\n", "watches no invariants"),
+        (step(after="- **Expect**: `k8s deploy/erp -n erp exists`"), GUARDS, "has no Kubernetes"),
+        (step(fields="- **On**: `pi2`"), GUARDS, "has no hosts"),
+        (step(after="- **Expect**: `http valt/x status == 200`"), GUARDS, "did you mean 'vault'?"),
+        (step(after='- **Expect**: `sql vault "SELECT 1" == 1`'), GUARDS, "vault is no database"),
+        (step(fields="- **Secret**: `ROL_ID`"), GUARDS, "declares no secret 'ROL_ID' (did you mean 'ROLE_ID'?)"),
+        (step(after="- **Expect**: `run true` exit 0 with secret NONE"), GUARDS, "declares no secret 'NONE'"),
+        (step(HUMAN, "- **Who**: me"), GUARDS, "has no Stand-in"),
+        (step(fields="- **Bogus**: 1"), GUARDS, "unknown field 'Bogus' (KB502)"),
+        ("", GUARDS, "it has no steps"),
+        (step(), GUARDS + "- **Requires**: longhorn\n", "requires longhorn"),
+        (step(), GUARDS.replace("vault-sealed", "vault-seald"), "did you mean 'vault-sealed'?"),
+        (step(), "- **Accept**: `http vault/x status == 200`\n", "no Break in its Guards"),
+        (step(), GUARDS + "- **Inputs**: `VOLUME` (the volume, e.g. `erp`)\n", "--input VOLUME=erp"),
+    ],
+)  # fmt: skip
+def test_refusals(text, guards, said):
+    with pytest.raises(PlanError) as refused:
+        plan(text, guards=guards)
+    assert said in refused.value.message
+    assert refused.value.exit_code == 2
+
+
+def test_all_reasons_at_once():
+    with pytest.raises(PlanError) as refused:
+        plan(step(fields="- **On**: `pi2`"), step("S2 [AGENT] y", "- **Secret**: `NONE`"))
+    assert "pi2" in refused.value.message
+    assert "NONE" in refused.value.message
+
+
+def test_production_names_are_refused_where_they_would_be_executed():
+    named = {"production": ("192.0.2.7", "vault.example")}
+    for text in (
+        step(block="ssh 192.0.2.7"),
+        step(after="- **Expect**: `run curl https://vault.example/` exit 0"),
+        step(fields="- **Undo**: `ssh root@192.0.2.7`"),
+    ):
+        with pytest.raises(PlanError, match="names production"):
+            plan(text, **named)
+    for text in (
+        step(prose="Production is 192.0.2.7."),
+        step(block="ssh 192.0.2.77"),
+        step(block="echo my-vault.example.org"),
+    ):
+        assert plan(text, **named)
+
+
+def test_what_only_warns_does_not_stop_a_run():
+    assert plan(step(after=""), mode="run").steps[0].id == "S1"
+    assert plan(step(HUMAN, "- **Who**: me"), mode="run").steps[0].stand_in is None
+
+
+def test_inputs_scenarios_and_digest():
+    guards = GUARDS + "- **Inputs**: `VOLUME` (x)\n- **Break** `other`: postgres-down\n"
+    one = plan(step(), guards=guards, inputs={"VOLUME": "a"})
+    assert [scenario.name for scenario in one.scenarios] == ["sealed", "other"]
+    assert one.digest != plan(step(), guards=guards, inputs={"VOLUME": "b"}).digest
+    chosen = plan(step(), guards=guards, inputs={"VOLUME": "a"}, scenario="other")
+    assert [scenario.name for scenario in chosen.scenarios] == ["other"]
+    with pytest.raises(PlanError, match="no scenario 'othr'"):
+        plan(step(), guards=guards, inputs={"VOLUME": "a"}, scenario="othr")
+    with pytest.raises(PlanError, match="no input 'VOLUM'"):
+        plan(step(), guards=guards, inputs={"VOLUM": "a", "VOLUME": "a"})
+
+
+def test_a_secret_captured_earlier_may_be_used_later():
+    first = step("S1 [AGENT] a", "- **Capture**: secret `TOKEN` from `/t/`")
+    assert plan(first, step("S2 [AGENT] b", "- **Secret**: `TOKEN`"), profile=PROFILE)
+    with pytest.raises(PlanError, match="declares no secret 'TOKEN'"):
+        plan(
+            step("S1 [AGENT] b", "- **Secret**: `TOKEN`"),
+            step("S2 [AGENT] a", "- **Capture**: secret `TOKEN` from `/t/`"),
+        )
