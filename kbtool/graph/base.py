@@ -183,9 +183,14 @@ class KnowledgeBase:
         return tuple(reversed(found))
 
     def parent(self, path: str) -> str | None:
-        """Return the hub that must list the page: the nearest one above it."""
-        above = self.ancestors(path)
-        return above[-1] if above else None
+        """Return the hub that must list the page: its folder's, or for a hub the one above.
+
+        None in a folder without a hub, and for the root hub.
+        """
+        folder = dirname(path)
+        if path == self.root_hub:
+            return None
+        return self.hub(dirname(folder) if path == self.hub(folder) else folder)
 
     @cached_property
     def _children(self) -> Mapping[str, tuple[str, ...]]:

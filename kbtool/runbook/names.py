@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 from kbtool.runbook.model import (
@@ -56,9 +57,12 @@ def _compared(comparison: Comparison) -> list[str]:
     return [comparison.right or ""] if comparison.op != "=~" else []
 
 
-def unset_names(guards: Guards, steps: Sequence[Step]) -> Iterator[Defect]:
-    """Yield a defect (KB512) for every name that nothing sets before it is used."""
-    known = {given.name for given in guards.inputs}
+def unset_names(guards: Guards, steps: Sequence[Step], lost: AbstractSet[str]) -> Iterator[Defect]:
+    """Yield a defect (KB512) for every name that nothing sets before it is used.
+
+    `lost` are names that a step with a defect of its own would have set.
+    """
+    known = {given.name for given in guards.inputs} | lost
     yield from _unset((*guards.before, *guards.accept), known, "an Input")
     yield from _unset(tuple(always.expectation for always in guards.always), known, "an Input")
     for step in steps:

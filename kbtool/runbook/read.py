@@ -96,6 +96,7 @@ class _Reader:
         self.defects: list[Defect] = []
         self.uses: dict[str, str] = {}
         self.ids: list[str] = []
+        self.lost: set[str] = set()  # what steps whose heading is malformed would have captured
         self.fences: Mapping[int, Fence] = {fence.span.start: fence for fence in page.fences}
         self.levels: Mapping[int, Heading] = {h.span.start: h for h in page.headings}
 
@@ -104,7 +105,7 @@ class _Reader:
         steps = tuple(self._steps(self._section("Steps")))
         if not guards.accept:
             self._defect("KB503", self._place("Guards"), "no Accept: nothing says what healthy is")
-        self.defects += unset_names(guards, steps)
+        self.defects += unset_names(guards, steps, self.lost)
         title = self.page.head.title.text if self.page.head.title else self.page.path
         return Runbook(self.page.path, title, guards, steps, tuple(self.defects), self.uses)
 
@@ -217,6 +218,7 @@ class _Reader:
         if match is None:
             if malformed := _ID.match(heading.text):
                 self.ids.append(malformed[0])
+            self.lost |= {name for block in blocks for name in self._captured_in(block)}
             hint = "### S1 [AGENT] Title, or [HUMAN]"
             self._defect("KB501", heading.span, f"malformed step heading {heading.text!r}", hint)
             return
@@ -226,6 +228,13 @@ class _Reader:
         self.ids.append(match["id"])
         tag: Tag = "AGENT" if match["tag"] == "AGENT" else "HUMAN"
         yield self._whole_step(match["id"], tag, match["title"], heading, blocks)
+
+    def _captured_in(self, block: Block) -> Iterator[str]:
+        """Yield what a step that could not be read would capture: one defect is enough."""
+        for item in block.items if block.kind == "bullets" else ():
+            for field in item_fields(self.page.text, item):
+                if field.name == "Capture":
+                    yield from (match["name"] for match in _CAPTURE.finditer(field.value))
 
     def _whole_step(
         self, id_: str, tag: Tag, title: str, heading: Heading, blocks: Sequence[Block]

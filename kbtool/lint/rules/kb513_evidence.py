@@ -33,12 +33,12 @@ def check(page: Page, kb: KnowledgeBase, _options: Options) -> Iterator[Finding]
             yield Finding(page.path, place, why, _DRILL)
         return
     found = list(problems(evidence, runbook, kb.facts.today, kb.conventions.evidence_age))
-    for problem in found:
-        severity: Severity = "error" if problem.error else "warning"
+    if found:
+        severity: Severity = "error" if any(problem.error for problem in found) else "warning"
+        worst = next(problem for problem in found if problem.error == (severity == "error"))
+        more = f" (and {len(found) - 1} more)" if found[1:] else ""
         place = place_of_title(page)
-        yield Finding(
-            page.path, place, problem.message, _DRILL, about=problem.message, severity=severity
-        )
+        yield Finding(page.path, place, worst.message + more, _DRILL, severity=severity)
     day = verified_on(evidence, runbook)
     if claimed and not found and claimed.value != day:
         message = f"{NAME} says {claimed.value}, the evidence {day}"
