@@ -1,6 +1,5 @@
 """The command line: arguments in, rendered report out, exit code. One error boundary."""
 
-import os
 import platform
 import sys
 import traceback
@@ -88,7 +87,8 @@ def run(args: Sequence[str] | None = None) -> int:
     except click.exceptions.Exit as end:
         return end.exit_code
     except click.ClickException as error:
-        error.show()
+        context = error.ctx if isinstance(error, click.UsageError) else None
+        complain(error.format_message(), f"{context.command_path if context else 'kbtool'} --help")
         return USAGE
     except KbError as error:
         complain(error.message, error.hint)
@@ -96,10 +96,6 @@ def run(args: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         complain("interrupted")
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader went away (`kbtool … | head`): no traceback when Python flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return CLEAN
     except Exception:  # noqa: BLE001 - the one outer boundary: everything else is a bug report
         _report_bug()
         return USAGE

@@ -58,7 +58,8 @@ def pages(folder):
     shutil.copytree(ROOT / "vibe", folder / "vibe")
     for name in ("AGENTS.md", "README.md", "CHANGELOG.md", "LICENSE"):
         shutil.copy(ROOT / name, folder / name)
-    for name in ("kbtool", "sandbox", "tests"):
+    shutil.copytree(ROOT / "sandbox", folder / "sandbox")
+    for name in ("kbtool", "tests"):
         (folder / name).mkdir()
         (folder / name / "a.txt").touch()
     (folder / "kbtool.toml").write_text('[production]\naddresses = ["192.0.2.7"]\n')
