@@ -79,19 +79,18 @@ def answer(run: str, step: str, evidence: tuple[str, ...], done: bool, again: bo
         waits = state.waiting or state.open_step
         hint = f"{waits} does" if waits else "nothing waits in this run"
         raise UsageError(f"{step} waits for nobody", hint)
-    given: dict[str, object] = {}
-    for pair in evidence:
-        name, equals, value = pair.partition("=")
-        if not equals or not value:
-            raise UsageError(f"--evidence {pair!r} is not NAME=value")
-        given[name] = value
+    given = _evidence(evidence)
+    missing = [name for name in state.wanted if name not in given]
+    if missing and not again:
+        hint = " ".join(f"--evidence {name}=…" for name in missing)
+        raise UsageError(f"{step} asks for evidence: {', '.join(missing)}", hint)
     journal = JournalFile(run)
     try:
         journal.record(
             {
                 "kind": "answered",
                 "step": step,
-                "evidence": {name: str(value) for name, value in given.items()},
+                "evidence": dict(given),
                 "channel": "flag",
                 "again": again,
             }
@@ -100,3 +99,13 @@ def answer(run: str, step: str, evidence: tuple[str, ...], done: bool, again: bo
         journal.close()
     click.echo(f"recorded; go on: kbtool run {state.run.get('runbook')} --resume {run}")
     return CLEAN
+
+
+def _evidence(pairs: tuple[str, ...]) -> dict[str, str]:
+    given: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not value:
+            raise UsageError(f"--evidence {pair!r} is not NAME=value")
+        given[name] = value
+    return given

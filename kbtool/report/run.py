@@ -69,6 +69,13 @@ def _fault(fact: Fact) -> tuple[str, str]:
     return f"    {fact['fault']}: injected and {seen} ({fact['detail']})", color
 
 
+def _answered(fact: Fact) -> tuple[str, str]:
+    given = fact["evidence"] if isinstance(fact["evidence"], dict) else {}
+    evidence = "".join(f", {name}={value}" for name, value in given.items())
+    what = "to run it once more" if fact["again"] else "done"
+    return f"    answered ({fact['channel']}): {what}{evidence}", ""
+
+
 _TELLERS: Final = {
     "run": _run,
     "scenario": _scenario,
@@ -79,6 +86,7 @@ _TELLERS: Final = {
     "ran": _ran,
     "captured": lambda f: (f"    captured {f['name']} = {f['value']}", ""),
     "secret": lambda f: (f"    captured secret {f['name']}", ""),
+    "answered": _answered,
     "skipped": lambda f: (f"  {f['step']} skipped: {f['reason']}", ""),
     "red": lambda f: (f"    ✗ {f['step']}: {f['reason']}", "red"),
     "undo": lambda f: (f"    undo {f['step']}: exit {f['exit']}", ""),

@@ -10,7 +10,7 @@ from kbtool.pattern import captured
 from kbtool.runbook.checks import Checker
 from kbtool.runbook.journal import RunState
 from kbtool.runbook.judge import holds, judge_output
-from kbtool.runbook.model import Capture, ExitCheck, StdoutCheck, Step
+from kbtool.runbook.model import Capture, ExitCheck, Json, StdoutCheck, Step
 from kbtool.runbook.names import substitute
 from kbtool.runbook.plan import Plan
 from kbtool.runbook.ports import (
@@ -232,7 +232,8 @@ class Execution:
             raise StepFailed(f"no end within {step.timeout:.0f} s")
 
     def _ask(self, step: Step) -> None:
-        self.record({"kind": "asked", "step": step.id, "who": step.who or ""})
+        wanted: list[Json] = list(step.evidence)
+        self.record({"kind": "asked", "step": step.id, "who": step.who or "", "evidence": wanted})
         answer: Answer = self.people.ask(
             Question(step.id, step.title, step.who or "", step.block, step.prose, step.evidence)
         )

@@ -32,7 +32,7 @@ FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "captured": ("step", "name", "value"),
     "secret": ("step", "name"),
     "skipped": ("step", "reason"),
-    "asked": ("step", "who"),
+    "asked": ("step", "who", "evidence"),
     "answered": ("step", "evidence", "channel", "again"),
     "green": ("step",),
     "red": ("step", "reason"),
@@ -98,6 +98,7 @@ class RunState:
     values: dict[str, str] = field(default_factory=dict)
     answers: dict[str, Fact] = field(default_factory=dict)
     waiting: str | None = None  # the step whose person is waited for
+    wanted: tuple[str, ...] = ()  # the evidence that person is asked for
     scenario: str | None = None
     verdict: str | None = None
     reason: str = ""
@@ -123,7 +124,9 @@ def _apply(state: RunState, fact: Fact) -> None:
     elif kind == "captured":
         state.values[str(fact["name"])] = str(fact["value"])
     elif kind == "asked":
+        names = fact.get("evidence")
         state.waiting = step
+        state.wanted = tuple(map(str, names)) if isinstance(names, list) else ()
     elif kind == "answered":
         state.answers[step] = fact
         state.waiting = None
