@@ -16,6 +16,7 @@ from kbtool.sandbox.process import MARK
 
 HOME: Final = "/sb"  # the sandbox's folder inside the outer cell
 UID: Final = 1000  # inside the inner cells
+DATA_MAX: Final = 1 << 30  # bytes all servers of a sandbox can hold, in memory
 SECRETS: Final = "/run/secrets"  # inside the cells of steps
 _LINKED: Final = ("/bin", "/sbin", "/lib", "/lib32", "/lib64")
 _ETC: Final = ("/etc/ld.so.cache", "/etc/alternatives")
@@ -100,6 +101,8 @@ def outer(bwrap: str, folder: Path, command: Sequence[str], sandbox: str, info_f
         own = ["--proc", "/proc"]
     mounts = ["--dev", "/dev", *own, "--perms", "1777", "--size", str(16 << 20), "--tmpfs", "/tmp"]  # noqa: S108
     binds = ["--bind", str(folder), HOME, "--chdir", "/"]
+    # Open to all, in a folder open to the sandbox's own uid alone.
+    binds += ["--perms", "1777", "--size", str(DATA_MAX), "--tmpfs", f"{HOME}/data"]
     return [*prefix, *shared, *environment, *mounts, *_view(), *binds, "--", *command]
 
 

@@ -173,7 +173,7 @@ def down(entry: Entry, *, keep: bool) -> None:
             record = entry.record()
         if record and record.supervisor.alive():
             with contextlib.suppress(KbError, OSError):
-                Wire(entry.cell).ask({"op": "stop"}, timeout=10)
+                Wire(entry.cell).ask({"op": "stop", "keep": keep}, timeout=30)
             _wait_gone(record.supervisor)
         left = entry.sweep()
         if record:

@@ -63,7 +63,13 @@ class Site:
 
     # ------------------------------------------------------------------ secrets
     def keep(self, name: str, value: str, *, step: bool = False) -> None:
-        """Keep a secret; only those kept for steps can be named by a runbook."""
+        """Keep a secret; only those kept for steps can be named by a runbook.
+
+        Raises:
+            SandboxError: a step's secret has a name that is none.
+        """
+        if step and not _SECRET.fullmatch(name):
+            raise SandboxError(f"{name!r} is no name for a secret")
         path = self.home / "secrets" / ("step" if step else "") / name
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             file.write(value)

@@ -11,7 +11,6 @@ import os
 import shutil
 import signal
 import sys
-from asyncio.subprocess import DEVNULL
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +19,7 @@ from kbtool.errors import BoundaryError, KbError, SandboxError
 from kbtool.runbook.expectation import parse_expectation
 from kbtool.runbook.judge import judge, query_of
 from kbtool.runbook.ports import HttpQuery, Observation, RunQuery, SqlQuery
+from kbtool.sandbox import snapshot
 from kbtool.sandbox.cell import HOME
 from kbtool.sandbox.components.openbao import OpenBaoServer
 from kbtool.sandbox.components.openbao import program as bao_program
@@ -65,7 +65,6 @@ class Supervisor:
         self.probing = Probing(self.site, self.servers)
         self.stopping = asyncio.Event()
         self._steps = 0
-        self._spare: asyncio.Task[None] | None = None
         self._listener: asyncio.Server | None = None
         self._resetting = asyncio.Lock()
 
@@ -90,11 +89,23 @@ class Supervisor:
         if not self.site.state():
             await self._build()
         else:
+            await self._load(self._kept if self._kept.exists() else self._seeded)
+            self._kept.unlink(missing_ok=True)  # a sandbox that is killed starts from its seed
             await self._start()
         self._listener = await asyncio.start_unix_server(
             self._serve, f"{HOME}/ctl/sock", limit=64 << 20
         )
-        self._spare = asyncio.create_task(self._make_spare())
+
+    @property
+    def _seeded(self) -> Path:
+        return self.site.home / "seed.tar"
+
+    @property
+    def _kept(self) -> Path:
+        return self.site.home / "kept.tar"
+
+    async def _load(self, archive: Path) -> None:
+        await snapshot.load(archive, self.site.home / "data")
 
     def _tools(self) -> None:
         """Write the commands of steps: wrappers, since a linked Python forgets its environment."""
@@ -160,7 +171,7 @@ class Supervisor:
     async def _keep_seed(self) -> None:
         progress("keeping the seed")
         await self._stop_servers()
-        await self._copy("data", "seed")
+        await snapshot.save(self.site.home / "data", self._seeded)
         await self._start()
 
     async def _start(self) -> None:
@@ -175,19 +186,6 @@ class Supervisor:
         for server in self.servers.values():
             is_pg = isinstance(server, PostgresServer)
             await server.stop(signal.SIGINT if is_pg else signal.SIGKILL)
-
-    async def _copy(self, source: str, target: str) -> None:
-        """Copy a folder of data; never by links, since servers write in place."""
-        shutil.rmtree(self.site.home / target, ignore_errors=True)
-        command = ["/bin/cp", "-a", "--reflink=auto", f"{HOME}/{source}", f"{HOME}/{target}"]
-        process = await asyncio.create_subprocess_exec(*command, stdin=DEVNULL, stdout=DEVNULL)
-        if await process.wait() != 0:
-            raise SandboxError(f"could not copy {source} to {target}: is the disk full?")
-
-    async def _make_spare(self) -> None:
-        """Make the next reset's copy while nobody waits for it."""
-        await self._copy("seed", "spare.new")
-        os.replace(f"{HOME}/spare.new", f"{HOME}/spare")
 
     # ------------------------------------------------------------------ serving
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -320,30 +318,19 @@ class Supervisor:
             await asyncio.sleep(_CHECK_EVERY)
 
     async def _reset(self, _request: Message) -> Message:
-        """Go back to the seeded state: swap in a copy of it, start, unseal."""
+        """Go back to the seeded state: unpack it, start, unseal."""
         async with self._resetting:
-            if self._spare:
-                await self._spare
             await self.probing.close()
             for server in self.servers.values():
                 await server.stop()
             home = self.site.home
-            if not (home / "spare").exists():
-                await self._copy("seed", "spare")
-            os.replace(home / "data", home / f"old.{self._steps}")
-            os.replace(home / "spare", home / "data")
+            await self._load(self._seeded)
             for name in ("home", "work"):
                 shutil.rmtree(home / name, ignore_errors=True)
                 (home / name).mkdir(mode=0o700)
             await self._start()
             await self.identify()
-            self._spare = asyncio.create_task(self._after_reset())
         return {}
-
-    async def _after_reset(self) -> None:
-        for old in self.site.home.glob("old.*"):
-            await asyncio.to_thread(shutil.rmtree, old, ignore_errors=True)
-        await self._make_spare()
 
     async def _adopt(self, _request: Message) -> Message:
         """Stop hanging on the life of the process that started us."""
@@ -351,15 +338,15 @@ class Supervisor:
             asyncio.get_running_loop().remove_reader(0)
         return {}
 
-    async def _stop(self, _request: Message) -> Message:
+    async def _stop(self, request: Message) -> Message:
         await self.shut()
+        if request["keep"]:
+            await snapshot.save(self.site.home / "data", self._kept)
         self.stopping.set()
         return {}
 
     async def shut(self) -> None:
         """Stop the servers in good order, and remove the sockets."""
-        if self._spare:
-            self._spare.cancel()
         await self.probing.close()
         await self._stop_servers()
         for server in self.servers.values():

@@ -1,0 +1,26 @@
+"""`python -m bench [start] [sandbox] [--runs N]`: print figures beside their targets."""
+
+import argparse
+import platform
+import sys
+
+from bench import sandbox, start
+
+SUITES = {"start": start.rows, "sandbox": sandbox.rows}
+
+
+def main() -> None:
+    """Measure the suites asked for, or all."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("suites", nargs="*", choices=[*SUITES, []], help="default: all")
+    parser.add_argument("--runs", type=int, default=7, help="medians of so many (default: 7)")
+    arguments = parser.parse_args()
+    print(f"Python {platform.python_version()}, {platform.machine()}, medians of {arguments.runs}")
+    for name in arguments.suites or SUITES:
+        for what, measured, beside in SUITES[name](arguments.runs):
+            print(f"{what:42} {measured:>10}   {beside}")
+            sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""Snapshots of the servers' data.
+
+The data lives in memory (a tmpfs of the outer cell): flushing costs nothing there, a server cannot
+fill the disk, and going back is unpacking one file. What must outlive the sandbox is a snapshot.
+"""
+
+import asyncio
+import shutil
+from asyncio.subprocess import DEVNULL
+from pathlib import Path
+
+from kbtool.errors import SandboxError
+
+
+async def save(data: Path, archive: Path) -> None:
+    """Pack a folder into a file, atomically.
+
+    Raises:
+        SandboxError: it could not be written.
+    """
+    new = archive.with_suffix(".new")
+    names = sorted(path.name for path in data.iterdir())
+    await _tar("--create", "--sparse", "--file", str(new), "-C", str(data), "--", *names)
+    new.replace(archive)
+
+
+async def load(archive: Path, data: Path) -> None:
+    """Make a folder hold exactly what was packed.
+
+    Raises:
+        SandboxError: it could not be unpacked.
+    """
+    for old in data.iterdir():
+        await asyncio.to_thread(shutil.rmtree, old)
+    await _tar("--extract", "--preserve-permissions", "--file", str(archive), "-C", str(data))
+
+
+async def _tar(*arguments: str) -> None:
+    process = await asyncio.create_subprocess_exec(
+        "/bin/tar", *arguments, stdin=DEVNULL, stdout=DEVNULL, stderr=asyncio.subprocess.PIPE
+    )
+    _, errors = await process.communicate()
+    if process.returncode != 0:
+        raise SandboxError(f"tar: {errors.decode(errors='replace').strip()[-300:]}")
