@@ -1,7 +1,14 @@
 import os
+import tarfile
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The same examples on every run: a failure is somebody's change. `explore` goes looking.
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.register_profile("explore", max_examples=10_000, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -14,10 +21,15 @@ def own_state(tmp_path_factory, monkeypatch):
         monkeypatch.delenv(name, raising=False)
 
 
-@pytest.fixture
-def corpora():
-    """The folder of real Markdown, where the machine has it."""
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory):
+    """Every page of the corpora: real Markdown of large projects."""
     folder = Path(os.environ.get("KBTOOL_CORPORA") or ROOT.parent / "shared" / "corpora")
-    if not folder.is_dir():
+    archives = sorted(folder.glob("*.tar.xz")) if folder.is_dir() else []
+    if not archives:
         pytest.skip("no corpora: set KBTOOL_CORPORA to a folder with *.tar.xz of Markdown")
-    return folder
+    target = tmp_path_factory.mktemp("corpora")
+    for archive in archives:
+        with tarfile.open(archive) as packed:
+            packed.extractall(target, filter="data")
+    return sorted(target.rglob("*.md"))

@@ -12,6 +12,22 @@ MAX_CHARS: Final = 64 * 1024
 MAX_DEPTH: Final = 64
 _ALIAS = re.compile(r"(?:^|[\s\[{,:-])\*[\w-]")
 _OPENING = re.compile(r"[\[{]")
+_FRONT = re.compile(
+    r"\A---[ \t]*\n(?P<yaml>(?=[^\n]*\S).*?\n)??(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL
+)
+
+
+def apart(text: str) -> tuple[str, str]:
+    """Return (front matter, the text with spaces in its place: every other offset holds).
+
+    Only a block at the very beginning counts, whose first line is not blank: pyromark's own reading
+    takes any text between two rules for metadata, headings and links included.
+    """
+    match = _FRONT.match(text)
+    if match is None:
+        return "", text
+    blank = re.sub(r"[^\n]", " ", match[0])
+    return match["yaml"] or "", blank + text[match.end() :]
 
 
 def read_front_matter(text: str) -> Mapping[str, object]:

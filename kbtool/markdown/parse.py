@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pyromark
 
-from kbtool.markdown.frontmatter import read_front_matter
+from kbtool.markdown.frontmatter import apart, read_front_matter
 from kbtool.markdown.head import read_head
 from kbtool.markdown.html import attributes, comments
 from kbtool.markdown.page import (
@@ -34,7 +34,6 @@ _OPTIONS: Final = (
     | pyromark.Options.ENABLE_STRIKETHROUGH
     | pyromark.Options.ENABLE_TASKLISTS
     | pyromark.Options.ENABLE_WIKILINKS
-    | pyromark.Options.ENABLE_YAML_STYLE_METADATA_BLOCKS
 )
 _NON_ASCII = re.compile(r"[^\x00-\x7f]")
 _BLOCKS: Final[Mapping[str, BlockKind]] = {
@@ -54,7 +53,8 @@ _UNDEFINED: Final = frozenset({"Collapsed", "Reference"})
 
 def parse_page(path: str, text: str) -> Page:
     """Return the page written in `text` (LF line ends), which stands at `path` from the root."""
-    reader = _Reader(text)
+    metadata, body = apart(text)
+    reader = _Reader(body)
     reader.read()
     headings = tuple(reader.headings)
     links = tuple(sorted(reader.links, key=lambda link: link.span))
@@ -70,7 +70,7 @@ def parse_page(path: str, text: str) -> Page:
         comments=tuple(reader.comments),
         undefined=tuple(sorted(reader.undefined, key=lambda found: found.span)),
         anchors=frozenset(reader.anchors) | {heading.anchor for heading in headings},
-        front_matter=read_front_matter(reader.metadata) if reader.metadata else {},
+        front_matter=read_front_matter(metadata) if metadata else {},
         lines=LineIndex(text),
     )
 
@@ -101,7 +101,6 @@ class _Reader:
         self.comments: list[Comment] = []
         self.undefined: set[UndefinedReference] = set()
         self.anchors: set[str] = set()
-        self.metadata = ""
         self._definitions: Mapping[str, Span] | None = None
         self._slugger = Slugger()
         self._depth = 0  # of open blocks
@@ -113,7 +112,6 @@ class _Reader:
         self._code: tuple[str | None, Span] | None = None
         self._code_text: list[str] = []
         self._code_body: Span | None = None
-        self._in_metadata = False
 
     def read(self) -> None:
         """Read all events."""
@@ -150,9 +148,7 @@ class _Reader:
         self._last_end = end
 
     def _on_text(self, value: str, start: int, end: int) -> None:
-        if self._in_metadata:
-            self.metadata += value
-        elif self._code is not None:
+        if self._code is not None:
             self._code_text.append(value)
             first = self._code_body.start if self._code_body else start
             self._code_body = Span(first, end)
@@ -197,8 +193,6 @@ class _Reader:
             self._heading, self._plain = detail, []
         elif name == "CodeBlock":
             self._start_code(detail, start, end)
-        elif name == "MetadataBlock":
-            self._in_metadata = True
         elif name == "Item" and self._depth == 1:
             self._items.append(self._item_span(start, end))
         elif name == "HtmlBlock":
@@ -217,9 +211,6 @@ class _Reader:
             self._end_heading(start, end)
         elif name == "CodeBlock":
             self._end_code()
-        elif name == "MetadataBlock":
-            self._in_metadata = False
-            return
         if self._depth == 0 and name in _BLOCKS:
             self._end_block(name, detail, start, end)
 
@@ -321,7 +312,8 @@ class _Reader:
 
     def _item_span(self, start: int, end: int) -> Span:
         marker = _MARKER.match(self.text, start, end)
-        return self._trimmed(marker.end() if marker else start, end)
+        end = self._trimmed(start, end).end
+        return Span(min(marker.end(), end) if marker else start, end)
 
     def _trimmed(self, start: int, end: int) -> Span:
         while end > start and self.text[end - 1] in " \t\n":

@@ -17,6 +17,7 @@ class Terminal:
     def __init__(self, *arguments, state, cwd=ROOT, env=None):
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
+            signal.signal(signal.SIGINT, signal.default_int_handler)  # a test run may ignore it
             os.chdir(cwd)
             merged = {**os.environ, "KBTOOL_STATE": str(state), "TERM": "xterm", **(env or {})}
             os.execve(sys.executable, [sys.executable, "-m", "kbtool", *arguments], merged)
