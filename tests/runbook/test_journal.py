@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from kbtool.runbook.journal import FIELDS, FIRST, JournalError, entry, fold, read_journal
@@ -57,8 +57,9 @@ def test_every_prefix_is_readable_and_an_unfinished_line_never_happened(length):
 )
 def test_one_changed_character_is_noticed(at, character):
     """Whatever is changed in a finished line: damaged, or another chain."""
-    if character == TEXT[at] or TEXT[at] == "\n" or character == "\n":
-        return
+    # JSON has white space of two kinds between tokens; which one stands there is no fact.
+    assume(character != TEXT[at] and "\n" not in (TEXT[at], character))
+    assume(not (TEXT[at] == " " and character == "\t"))
     with pytest.raises(JournalError, match=r"line \d+ of the journal"):
         read_journal(TEXT[:at] + character + TEXT[at + 1 :])
 
