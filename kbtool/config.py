@@ -58,7 +58,7 @@ def _text(value: Any) -> str:
 
 def _folder(value: Any) -> str:
     text = _text(value).strip("/")
-    if text.startswith("..") or "\0" in text:
+    if ".." in text.split("/") or "\0" in text:
         raise ValueError("must be a folder below the root")
     return text
 

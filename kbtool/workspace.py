@@ -186,7 +186,9 @@ class Workspace:
         return None
 
     def _source(self, path: str) -> Source:
-        with open(os.path.join(self.root.path, path), "rb") as file:
+        # Without O_NONBLOCK a named pipe would wait for its writer for ever.
+        descriptor = os.open(os.path.join(self.root.path, path), os.O_RDONLY | os.O_NONBLOCK)
+        with open(descriptor, "rb") as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise ValueError("not a regular file")
