@@ -168,7 +168,7 @@ def test_a_person_at_the_terminal(base, run, sealed, tmp_path):
     terminal.type("bao operator unseal\n")
     terminal.read_until("(will be hidden):")
     key = (tmp_path / "state/sandboxes/default/cell/secrets/step/UNSEAL_KEY").read_text()
-    terminal.type(key + "\n")
+    terminal.type_hidden(key + "\n")
     terminal.read_until("false")
     terminal.type("exit\n")
     terminal.read_until("[d]")
@@ -216,9 +216,8 @@ def test_answered_and_true(base, run, sealed, tmp_path):
     shell.read_until("$ ")
     shell.type("bao operator unseal\n")
     shell.read_until("(will be hidden):")
-    shell.type(
-        (tmp_path / "state/sandboxes/default/cell/secrets/step/UNSEAL_KEY").read_text() + "\n"
-    )
+    key = (tmp_path / "state/sandboxes/default/cell/secrets/step/UNSEAL_KEY").read_text()
+    shell.type_hidden(key + "\n")
     shell.read_until("false")
     shell.type("exit\n")
     assert shell.end()[0] == 0

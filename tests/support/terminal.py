@@ -47,6 +47,11 @@ class Terminal:
     def type(self, text):
         os.write(self.fd, text.encode())
 
+    def type_hidden(self, text):
+        """Type as a person does: a program writes its prompt first and hides what follows then."""
+        time.sleep(0.5)
+        self.type(text)
+
     def interrupt(self):
         """Press Ctrl-C."""
         self.type("\x03")
