@@ -5,13 +5,14 @@ depth and aliases are bounded before it sees the text.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 MAX_CHARS: Final = 64 * 1024
 MAX_DEPTH: Final = 64
 _ALIAS = re.compile(r"(?:^|[\s\[{,:-])\*[\w-]")
 _OPENING = re.compile(r"[\[{]")
+_STEP = re.compile(r"[ \t]+|[-?:](?=[ \t])")  # each may begin a block within one line
 _FRONT = re.compile(
     r"\A---[ \t]*\n(?P<yaml>(?=[^\n]*\S).*?\n)??(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL
 )
@@ -41,13 +42,22 @@ def read_front_matter(text: str) -> Mapping[str, object]:
 
     try:
         value = yaml.load(text, Loader=yaml.CSafeLoader)
-    except (yaml.YAMLError, ValueError, OverflowError):
-        return {}
+    except (yaml.YAMLError, ValueError, OverflowError, LookupError, AttributeError):
+        return {}  # PyYAML lets through what its constructors raise: `!!bool x`, `!!int ""`
     return value if isinstance(value, dict) else {}
 
 
 def _too_deep(text: str) -> bool:
-    # Nesting needs an opening bracket or a deeper indentation each: both are counted from above.
+    # Nesting needs an opening bracket or a column of its own each: both are counted from above.
     brackets = len(_OPENING.findall(text))
-    indents = {len(line) - len(line.lstrip(" -")) for line in text.splitlines()}
-    return brackets > MAX_DEPTH or len(indents) > MAX_DEPTH
+    columns = {column for line in text.splitlines() for column in _columns(line)}
+    return brackets > MAX_DEPTH or len(columns) > MAX_DEPTH
+
+
+def _columns(line: str) -> Iterator[int]:
+    """Yield every column at which a block may begin: `- ? - a` holds four."""
+    at = 0
+    while step := _STEP.match(line, at):
+        yield at
+        at = step.end()
+    yield at
