@@ -46,10 +46,12 @@ class LineIndex:
 def apply_edits(text: str, edits: Iterable[Edit]) -> str:
     """Return `text` with all edits applied; equal edits count once.
 
+    What several edits insert at one place stands in the order given.
+
     Raises:
         ValueError: two different edits overlap.
     """
-    ordered = sorted(set(edits), key=lambda edit: edit.span)
+    ordered = sorted(dict.fromkeys(edits), key=lambda edit: edit.span)
     parts: list[str] = []
     at = 0
     for edit in ordered:
