@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from pathlib import Path
+from posixpath import normpath
 from typing import Any, Final
 
 from kbtool.errors import ConfigError
@@ -60,7 +61,8 @@ def _folder(value: Any) -> str:
     text = _text(value).strip("/")
     if ".." in text.split("/") or "\0" in text:
         raise ValueError("must be a folder below the root")
-    return text
+    folder = normpath(text)
+    return "" if folder == "." else folder
 
 
 def _choice(*allowed: str) -> Callable[[Any], str]:
@@ -153,8 +155,13 @@ def config_table(folder: Path) -> tuple[Mapping[str, Any], str] | None:
     if own is not None:
         return own, FILE
     project = _toml(folder / "pyproject.toml")
-    table = (project or {}).get("tool", {}).get("kbtool")
-    return (table, "pyproject.toml") if isinstance(table, dict) else None
+    tools = (project or {}).get("tool")
+    table = tools.get("kbtool") if isinstance(tools, dict) else None
+    if table is None:
+        return None
+    if not isinstance(table, dict):
+        raise ConfigError("pyproject.toml: tool.kbtool: must be a table", str(folder))
+    return table, "pyproject.toml"
 
 
 def _toml(path: Path) -> Mapping[str, Any] | None:
