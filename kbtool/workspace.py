@@ -4,9 +4,10 @@ import contextlib
 import errno
 import hashlib
 import os
+import shutil
 import stat
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -241,27 +242,34 @@ class Workspace:
 
     # ------------------------------------------------------------------ writing
     def write(self, texts: Mapping[str, str]) -> None:
-        """Write pages, each whole or not at all, in the file's own newline style.
+        """Write pages in their own newline style: all of them, or none.
 
-        All are written beside their targets first; only then are they moved into place.
+        All are written beside their targets first; only then are they moved into place, and back
+        if one of them cannot be. A symbolic link stays one: its file is written.
 
         Raises:
             WriteError: one could not be written; none was changed.
         """
-        staged: list[tuple[str, str]] = []
+        change = _Change()
         try:
             for path, text in texts.items():
-                staged.append((self._stage(path, self._encoded(path, text)), path))
+                change.stage(path, self._target(path), self._encoded(path, text))
+            change.move()
         except OSError as error:
-            _discard(staged)
+            change.undo()
             raise WriteError(
-                f"{path} cannot be written: {error.strerror}", "nothing was changed"
+                f"{change.path} cannot be written: {error.strerror}", "nothing was changed"
             ) from error
         except BaseException:
-            _discard(staged)
+            change.undo()
             raise
-        for temporary, path in staged:
-            os.replace(temporary, os.path.join(self.root.path, path))
+        change.finish()
+
+    def _target(self, path: str) -> str:
+        target = os.path.realpath(os.path.join(self.root.path, path))
+        if not Path(target).is_relative_to(self.root.path.resolve()):
+            raise WriteError(f"{path} lies outside of the repository", "nothing was changed")
+        return target
 
     def _encoded(self, path: str, text: str) -> bytes:
         source = self.sources.get(path)
@@ -270,29 +278,92 @@ class Workspace:
         text = text.replace("\n", source.newline) if source.newline != "\n" else text
         return (("\ufeff" if source.bom else "") + text).encode()
 
-    def _stage(self, path: str, data: bytes) -> str:
-        whole = os.path.join(self.root.path, path)
-        mode = stat.S_IMODE(os.stat(whole).st_mode) if os.path.exists(whole) else 0o644
-        if os.path.exists(whole) and not os.access(whole, os.W_OK):
-            raise PermissionError(errno.EACCES, "permission denied", whole)
-        os.makedirs(os.path.dirname(whole), exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=os.path.dirname(whole), prefix=".kbtool-")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.chmod(temporary, mode)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+
+@dataclass(frozen=True, slots=True)
+class _Staged:
+    """A file's new bytes, and a copy of its old ones, beside it."""
+
+    path: str  # as its user calls it
+    data: bytes
+    new: str
+    old: str | None  # None: the file is new
+
+
+class _Change:
+    """Changes of several files that happen together or not at all."""
+
+    def __init__(self) -> None:
+        self.path = ""  # the one in work
+        self._staged: dict[str, _Staged] = {}  # by the file they are for
+        self._folders: list[str] = []  # made for new files
+        self._temporaries: list[str] = []
+
+    def stage(self, path: str, target: str, data: bytes) -> None:
+        """Write `data` beside `target`."""
+        self.path = path
+        known = self._staged.get(target)
+        if known is None:
+            self._staged[target] = self._new(path, target, data)
+        elif known.data != data:
+            raise WriteError(
+                f"{known.path} and {path} are one file that was to be changed in two ways",
+                "nothing was changed",
+            )
+
+    def _new(self, path: str, target: str, data: bytes) -> _Staged:
+        if os.path.isdir(target):
+            raise IsADirectoryError(errno.EISDIR, "it is a folder", target)
+        exists = os.path.exists(target)
+        if exists and not os.access(target, os.W_OK):
+            raise PermissionError(errno.EACCES, "permission denied", target)
+        self._make_folder(os.path.dirname(target))
+        new = self._beside(target)
+        with open(new, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if not exists:
+            os.chmod(new, 0o644)
+            return _Staged(path, data, new, None)
+        shutil.copymode(target, new)
+        return _Staged(path, data, new, shutil.copy2(target, self._beside(target)))
+
+    def _make_folder(self, folder: str) -> None:
+        if not os.path.lexists(folder):
+            self._make_folder(os.path.dirname(folder))
+            os.mkdir(folder)
+            self._folders.append(folder)
+
+    def _beside(self, target: str) -> str:
+        handle, temporary = tempfile.mkstemp(dir=os.path.dirname(target), prefix=".kbtool-")
+        os.close(handle)
+        self._temporaries.append(temporary)
         return temporary
 
+    def move(self) -> None:
+        """Put every new file into its place."""
+        for target, staged in self._staged.items():
+            self.path = staged.path
+            os.replace(staged.new, target)
 
-def _discard(staged: Iterable[tuple[str, str]]) -> None:
-    for temporary, _ in staged:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
+    def undo(self) -> None:
+        """Leave everything as it was before."""
+        for target, staged in self._staged.items():
+            if os.path.exists(staged.new):
+                continue  # not moved
+            if staged.old:
+                os.replace(staged.old, target)
+            else:
+                os.unlink(target)
+        self.finish()
+        for folder in reversed(self._folders):
+            os.rmdir(folder)
+
+    def finish(self) -> None:
+        """Leave nothing beside the files."""
+        for temporary in self._temporaries:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary)
 
 
 def _encodable(path: str) -> bool:

@@ -137,10 +137,16 @@ class KnowledgeBase:
         return {path: tuple(self._edges_of(page)) for path, page in self.pages.items()}
 
     def _edges_of(self, page: Page) -> list[tuple[Link, str]]:
-        found = ((link, self.resolve(page, link)) for link in page.links if link.kind != "image")
-        return [
-            (link, t.path) for link, t in found if t.outcome in (Outcome.PAGE, Outcome.NO_ANCHOR)
-        ]
+        found = ((link, self._led_to(page, link)) for link in page.links if link.kind != "image")
+        return [(link, path) for link, path in found if path is not None]
+
+    def _led_to(self, page: Page, link: Link) -> str | None:
+        """Return the page a link means; the wrong case or anchor is a finding of its own."""
+        target = self.resolve(page, link)
+        if target.outcome is Outcome.CASE:
+            hub = join(target.path, self.conventions.hub)
+            return next((path for path in (target.path, hub) if path in self.pages), None)
+        return target.path if target.outcome in (Outcome.PAGE, Outcome.NO_ANCHOR) else None
 
     @cached_property
     def _backlinks(self) -> Mapping[str, tuple[tuple[str, Link], ...]]:

@@ -119,6 +119,12 @@ def _fields(text: str, block: Block, links: Sequence[Link]) -> Iterator[Field]:
         yield open_field.close(text, links)
 
 
+def _unbroken(value: str) -> str:
+    """Return a value without the hard break that may end its line."""
+    value = value.rstrip()
+    return value[:-1].rstrip() if re.search(r"(?<!\\)\\\Z", value) else value
+
+
 class _Piece(NamedTuple):
     name: str
     qualifier: str
@@ -139,9 +145,9 @@ class _Open(NamedTuple):
 
     def close(self, text: str, links: Sequence[Link]) -> Field:
         piece = self.piece
-        raw = text[piece.value.start : piece.value.end].rstrip()
+        raw = _unbroken(text[piece.value.start : piece.value.end])
         span = Span(piece.value.start, piece.value.start + len(raw))
-        value = " ".join(re.sub(r"\n[ \t]*>?[ \t]*", " ", raw).split())
+        value = " ".join(re.sub(r"\\?\n[ \t]*>?[ \t]*", " ", raw).split())
         canonical = self.style == "quote" and piece.spelled and self.alone and self.lines == 1
         line = text[text.rfind("\n", 0, piece.start) + 1 : piece.start]
         return Field(
