@@ -15,7 +15,8 @@ from typing import Final
 
 from kbtool.config import FILE, MAX_PAGE_BYTES, Config, config_table, parse_config
 from kbtool.errors import KbError, UsageError
-from kbtool.graph.base import Facts, KnowledgeBase
+from kbtool.graph.base import KnowledgeBase
+from kbtool.graph.facts import Facts
 from kbtool.markdown.page import Page
 from kbtool.markdown.parse import parse_page
 

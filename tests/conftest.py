@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 def own_state(tmp_path_factory, monkeypatch):
     """No test sees the state, the secrets or the colours of whoever runs it."""
     monkeypatch.setenv("KBTOOL_STATE", str(tmp_path_factory.mktemp("state")))
+    monkeypatch.setenv("KBTOOL_CACHE", str(tmp_path_factory.mktemp("cache")))
     for name in ("NO_COLOR", "FORCE_COLOR"):
         monkeypatch.delenv(name, raising=False)
 

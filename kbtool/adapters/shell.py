@@ -4,10 +4,14 @@ A grammar library would judge another language than the one executed. `-n` reads
 nothing; the environment is empty, so that no start-up file is named.
 """
 
+import os
 import re
 import shutil
 import subprocess
 from functools import cache
+from pathlib import Path
+
+from kbtool.adapters.verdicts import Verdicts
 
 _ERROR = re.compile(r"^[^\n]*?: line (\d+): (.+)$", re.MULTILINE)
 
@@ -18,7 +22,31 @@ def bash() -> str | None:
     return shutil.which("bash", path="/bin:/usr/bin:/usr/local/bin:/opt/homebrew/bin")
 
 
-@cache
+class Shell:
+    """Judges `sh` and `bash` blocks; a verdict is kept as long as the same bash is installed."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        """Take the folder of kept verdicts, None to keep none."""
+        self._verdicts = Verdicts(folder, f"shell-{_version()}")
+
+    def fault(self, shell: str, text: str) -> tuple[int, str] | None:
+        """Return (line from 1, what is wrong) of a block, None when it parses."""
+        verdict = self._verdicts.of(f"{shell}\0{text}", lambda _: syntax_fault(shell, text))
+        return (verdict[0], verdict[1]) if verdict else None
+
+    def save(self) -> None:
+        """Keep what was judged."""
+        self._verdicts.save()
+
+
+def _version() -> str:
+    program = bash()
+    if program is None:
+        return "none"
+    status = os.stat(program)
+    return f"{status.st_size}-{status.st_mtime_ns}"
+
+
 def syntax_fault(shell: str, text: str) -> tuple[int, str] | None:
     """Return (line from 1, what is wrong) of a `sh` or `bash` block, None when it parses."""
     program = bash()

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from kbtool.adapters.shell import syntax_fault
+from kbtool.app.outside import Outside
 from kbtool.graph.base import KnowledgeBase
 from kbtool.lint.engine import Report, choose, lint
 from kbtool.lint.fix import fix
@@ -23,6 +23,7 @@ class Linted:
     suppressed: int
     fixed: int
     changed: tuple[str, ...]
+    notices: tuple[str, ...]  # what could not be judged, and why
 
 
 def lint_project(
@@ -31,6 +32,7 @@ def lint_project(
     select: Sequence[str] = (),
     ignore: Sequence[str] = (),
     mend: bool = False,
+    cached: bool = True,
 ) -> Linted:
     """Return the findings of the project the paths belong to; paths limit what is reported.
 
@@ -40,15 +42,16 @@ def lint_project(
     workspace = open_workspace(paths)
     places = [workspace.relative(path) for path in paths]
     rules = _rules(workspace, select, ignore)
-    kb = with_judges(workspace.load())
-    report = lint(kb, rules)
     fixed = 0
     changed: tuple[str, ...] = ()
-    if mend:
-        kb, report, fixed, changed = _mended(workspace, kb, rules, report, places)
+    with Outside(workspace.root, cached=cached) as outside:
+        kb = outside.told(workspace.load())
+        report = lint(kb, rules)
+        if mend:
+            kb, report, fixed, changed = _mended(workspace, kb, rules, report, places)
     findings = tuple(f for f in report.findings if under(f.path, places))
     pages = sum(under(path, places) for path in kb.pages)
-    return Linted(kb, findings, pages, report.suppressed, fixed, changed)
+    return Linted(kb, findings, pages, report.suppressed, fixed, changed, outside.notices)
 
 
 def _rules(workspace: Workspace, select: Sequence[str], ignore: Sequence[str]) -> tuple[Rule, ...]:
@@ -59,12 +62,6 @@ def _rules(workspace: Workspace, select: Sequence[str], ignore: Sequence[str]) -
         tuple(select) or config.select,
         (*config.ignore, *ignore),
     )
-
-
-def with_judges(kb: KnowledgeBase) -> KnowledgeBase:
-    """Return the knowledge base with the outside judges its rules may ask."""
-    kb.facts = replace(kb.facts, shell=syntax_fault)
-    return kb
 
 
 def under(path: str, places: Sequence[str]) -> bool:
@@ -86,10 +83,7 @@ def _mended(
 
     def rebuild(texts: Mapping[str, str]) -> KnowledgeBase:
         nonlocal latest
-        parsed = {path: parse_page(path, text) for path, text in texts.items()}
-        latest = KnowledgeBase(
-            {**latest.pages, **parsed}, kb.files, kb.conventions, kb.facts, kb.unreadable
-        )
+        latest = latest.changed({path: parse_page(path, text) for path, text in texts.items()})
         return latest
 
     mine = replace(
@@ -98,13 +92,5 @@ def _mended(
     )
     done = fix(kb, rules, mine, rebuild)
     workspace.write(done.texts)
-    after = with_judges(
-        KnowledgeBase(
-            {**kb.pages, **{path: parse_page(path, text) for path, text in done.texts.items()}},
-            kb.files,
-            kb.conventions,
-            kb.facts,
-            kb.unreadable,
-        )
-    )
+    after = kb.changed({path: parse_page(path, text) for path, text in done.texts.items()})
     return after, lint(after, rules), done.count, tuple(sorted(done.texts))

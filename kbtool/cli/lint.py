@@ -32,6 +32,7 @@ _STYLES: Final[Mapping[str, Callable[[str], str]]] = {
 @click.option("--select", multiple=True, metavar="RULE", help="Only these rules, by id or name.")
 @click.option("--ignore", multiple=True, metavar="RULE", help="Not these rules, by id or name.")
 @click.option("--statistics", is_flag=True, help="Count findings by rule.")
+@click.option("--no-cache", is_flag=True, help="Judge anew what was judged before.")
 @click.option("--strict", is_flag=True, help="Warnings fail too.")
 def command(
     paths: tuple[str, ...],
@@ -40,6 +41,7 @@ def command(
     select: tuple[str, ...],
     ignore: tuple[str, ...],
     statistics: bool,
+    no_cache: bool,
     strict: bool,
 ) -> int:
     """Check the pages against the conventions.
@@ -51,7 +53,11 @@ def command(
     kbtool lint vibe/runbooks --fix
     kbtool lint --select KB101,dead-anchor --format concise
     """
-    done = lint_project(paths, select=_split(select), ignore=_split(ignore), mend=mend)
+    done = lint_project(
+        paths, select=_split(select), ignore=_split(ignore), mend=mend, cached=not no_cache
+    )
+    for notice in done.notices:
+        note(notice)
     numbers = report.summary(done.findings, done.pages, done.fixed, done.suppressed)
     if form == "json":
         print_json(report.to_json(done.kb, done.findings, numbers))

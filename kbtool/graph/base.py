@@ -1,15 +1,14 @@
 """The knowledge base: all pages, the edges between them, and questions over them. Read-only."""
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Mapping
 from enum import StrEnum
 from functools import cached_property
 from posixpath import basename, dirname, join
 from typing import Final
 
 from kbtool.graph.conventions import Conventions
+from kbtool.graph.facts import Facts
 from kbtool.graph.resolve import Outcome, Target, Tree, resolve
 from kbtool.markdown.page import Link, Page
 
@@ -42,24 +41,6 @@ _FOLDERS: Final[Mapping[str, Kind]] = {
 }
 
 
-def _nothing(_path: str) -> None:
-    return None
-
-
-def _no_fault(_shell: str, _text: str) -> None:
-    return None
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """Facts of the world, asked for lazily; the defaults know nothing."""
-
-    today: date = date.min
-    digest: Callable[[str], str | None] = _nothing  # sha256 of a repository file's bytes
-    text: Callable[[str], str | None] = _nothing  # a repository file's text
-    shell: Callable[[str, str], "tuple[int, str] | None"] = _no_fault  # (shell, text) → line, why
-
-
 class KnowledgeBase:
     """All pages under one root, and the graph of their links."""
 
@@ -79,6 +60,16 @@ class KnowledgeBase:
         self.base = self.conventions.base
         self.facts = facts or Facts()
         self.memo: dict[tuple[str, str], object] = {}  # what rules of one page share
+
+    def changed(self, pages: Mapping[str, Page]) -> "KnowledgeBase":
+        """Return the knowledge base with these pages in place of theirs, or beside them."""
+        return KnowledgeBase(
+            {**self.pages, **pages},
+            self.files | frozenset(pages),
+            self.conventions,
+            self.facts,
+            self.unreadable,
+        )
 
     # ------------------------------------------------------------------ names
     @cached_property

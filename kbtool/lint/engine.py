@@ -12,8 +12,14 @@ from kbtool.lint.suppress import apply
 from kbtool.markdown.page import Page
 from kbtool.text import Span
 
-# A finding of the first rule about a page silences the second's about the same page.
-SILENCES: Final = (("KB107", "KB106"),)
+# A finding of the first rule about a path silences the second's about the same path: one defect,
+# one finding. What a finding is about is `about`, else its own page.
+SILENCES: Final = (
+    ("KB107", "KB106"),
+    ("KB404", "KB106"),
+    ("KB404", "KB107"),
+    ("KB411", "KB101"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +64,7 @@ def lint(kb: KnowledgeBase, rules: Sequence[Rule]) -> Report:
     for page in kb.pages.values():
         by_page[page.path] = list(_page_findings(page, kb, rules))
         for finding in by_page[page.path]:
-            silenced.setdefault(finding.rule, set()).add(finding.about)
+            silenced.setdefault(finding.rule, set()).add(_subject(finding))
     for page in kb.pages.values():
         findings = [f for f in by_page[page.path] if not _silent(f, silenced)]
         left, answered = apply(findings, page, checked)
@@ -84,9 +90,13 @@ def _page_findings(page: Page, kb: KnowledgeBase, rules: Sequence[Rule]) -> Iter
 
 def _silent(finding: Finding, silenced: Mapping[str, set[str]]) -> bool:
     return any(
-        finding.rule == weaker and finding.path in silenced.get(stronger, ())
+        finding.rule == weaker and _subject(finding) in silenced.get(stronger, ())
         for stronger, weaker in SILENCES
     )
+
+
+def _subject(finding: Finding) -> str:
+    return finding.about or finding.path
 
 
 def _named(finding: Finding, rules: Sequence[Rule]) -> Finding:

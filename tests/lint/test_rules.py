@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from kbtool.adapters.shell import syntax_fault
-from kbtool.graph.base import Facts, KnowledgeBase
+from kbtool.graph.base import KnowledgeBase
 from kbtool.graph.conventions import Conventions, Production
+from kbtool.graph.facts import Facts
 from kbtool.lint import rules as folder
 from kbtool.lint.engine import lint
 from kbtool.lint.fix import fix

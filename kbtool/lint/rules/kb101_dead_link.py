@@ -17,7 +17,8 @@ def check(page: Page, kb: KnowledgeBase, _options: Options) -> Iterator[Finding]
     """Find links to files that do not exist."""
     for link, target in broken(page, kb, Outcome.MISSING):
         message = f"nothing at {link.target!r}"
-        yield Finding(page.path, place(link), message, nearest_file(page, kb, target.path))
+        help_ = nearest_file(page, kb, target.path)
+        yield Finding(page.path, place(link), message, help_, about=target.path)
 
 
 RULE = Rule(

@@ -1,0 +1,77 @@
+"""Verdicts of deterministic judges, kept on disk by the digest of what they judged.
+
+One JSON file for each engine and version. Disposable: a damaged or foreign file counts as empty,
+two processes at once lose at most each other's newest entries, and a folder that cannot be
+written costs only time.
+"""
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+
+MOST: Final = 20_000  # entries of a file; over that, only those used last time stay
+
+
+def cache_folder() -> Path:
+    """Return the folder for what can be made again ($KBTOOL_CACHE, else XDG's)."""
+    own = os.environ.get("KBTOOL_CACHE")
+    if own:
+        return Path(own)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kbtool"
+
+
+class Verdicts:
+    """The verdicts of one engine. JSON values; a tuple comes back as a list."""
+
+    def __init__(self, folder: Path | None, engine: str) -> None:
+        """Take the folder (None: nothing is kept) and the engine's name with its version."""
+        self._file = folder / f"{engine}.json" if folder else None
+        self._known: dict[str, Any] | None = None
+        self._used: dict[str, Any] = {}
+        self._fresh = False
+
+    def of(self, text: str, judge: Callable[[str], Any]) -> Any:
+        """Return the verdict on `text`, asking `judge` only when it is not known."""
+        key = sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        if key in self._used:
+            return self._used[key]
+        if self._known is None:
+            self._known = self._read()
+        if key in self._known:
+            verdict = self._known[key]
+        else:
+            verdict, self._fresh = judge(text), True
+        self._used[key] = verdict
+        return verdict
+
+    def save(self) -> None:
+        """Write what is new, in one move."""
+        if self._file is None or not self._fresh:
+            return
+        kept = {**self._read(), **self._used}
+        if len(kept) > MOST:
+            kept = self._used
+        with contextlib.suppress(OSError):
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            handle, temporary = tempfile.mkstemp(dir=self._file.parent, prefix=".verdicts-")
+            try:
+                with os.fdopen(handle, "w", encoding="utf-8") as file:
+                    json.dump(kept, file)
+                os.replace(temporary, self._file)
+            except BaseException:
+                os.unlink(temporary)
+                raise
+
+    def _read(self) -> dict[str, Any]:
+        if self._file is None:
+            return {}
+        try:
+            known = json.loads(self._file.read_bytes())
+        except (OSError, ValueError, RecursionError):
+            return {}
+        return known if isinstance(known, dict) else {}
