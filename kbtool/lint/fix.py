@@ -14,8 +14,9 @@ PASSES: Final = 10
 # How often what a fix brings about is mended with it: a status that changes makes its row in a
 # hub wrong, a row that changes makes the hub's date old.
 _CONSEQUENCES: Final = 3
-Rebuild = Callable[[Mapping[str, str]], KnowledgeBase]  # all changed texts → the base with them
-Print = tuple[str, str, str]  # rule, page and message: offsets move
+Rebuild = Callable[[Mapping[str, str]], KnowledgeBase]
+Wanted = Callable[[Finding], bool]
+Print = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,22 +28,27 @@ class Fixed:
     count: int
 
 
+def _every(_finding: Finding) -> bool:
+    return True
+
+
 def fix(
     kb: KnowledgeBase,
     rules: Sequence[Rule],
     report: Report,
     rebuild: Rebuild,
-    wanted: Callable[[Finding], bool] = lambda _: True,
+    wanted: Wanted = _every,
 ) -> Fixed:
-    """Return the outcome of fixing all that is wanted and can be fixed.
+    """Return the outcome of fixing all that can be fixed and is wanted.
 
-    A fix counts only if the findings after it, and after the fixes of what it brought about, are
+    `rebuild` takes every text that differs from `kb` and returns the knowledge base with them. A
+    fix counts only if the findings after it, and after the fixes of what it brought about, are
     a strict subset of those before: a fix that makes something else wrong is not applied.
     """
     mender = _Mender(rules, rebuild)
     state = _State(kb, report, {})
     for _ in range(PASSES):
-        prints = [_print(f) for f in state.report.findings if f.fix and wanted(f)]
+        prints = [fingerprint(f) for f in state.report.findings if f.fix and wanted(f)]
         after = mender.mended(state, tuple(dict.fromkeys(prints)))
         if after is state:
             break
@@ -87,7 +93,9 @@ class _Mender:
         return None
 
     def _applied(self, state: _State, prints: Collection[Print]) -> _State | None:
-        edits = _compatible([f for f in state.report.findings if f.fix and _print(f) in prints])
+        edits = _compatible(
+            [f for f in state.report.findings if f.fix and fingerprint(f) in prints]
+        )
         texts = {path: apply_edits(state.kb.pages[path].text, own) for path, own in edits.items()}
         texts = {path: text for path, text in texts.items() if text != state.kb.pages[path].text}
         if not texts:
@@ -97,12 +105,13 @@ class _Mender:
         return _State(kb, lint(kb, self.rules), texts)
 
 
-def _print(finding: Finding) -> Print:
+def fingerprint(finding: Finding) -> Print:
+    """Return rule, page and message: what stays when offsets move."""
     return finding.rule, finding.path, finding.message
 
 
 def _prints(report: Report) -> Counter[Print]:
-    return Counter(_print(finding) for finding in report.findings)
+    return Counter(map(fingerprint, report.findings))
 
 
 def _compatible(findings: Sequence[Finding]) -> dict[str, list[Edit]]:
