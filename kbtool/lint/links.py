@@ -27,6 +27,13 @@ def broken(page: Page, kb: KnowledgeBase, outcome: Outcome) -> Iterator[tuple[Li
             yield link, target
 
 
+def leads(page: Page, kb: KnowledgeBase, span: Span) -> Iterator[tuple[Link, str]]:
+    """Yield the links in a stretch of the page that lead to pages, each with its page's path."""
+    for link, target in kb.edges[page.path]:
+        if span.start <= link.span.start < span.end:
+            yield link, target
+
+
 def _in_breadcrumb(page: Page, kb: KnowledgeBase, link: Link) -> bool:
     crumb = page.head.breadcrumb
     if crumb is None or not kb.base or kb.kind(page) in (Kind.OUTSIDE, Kind.TEMPLATE):
