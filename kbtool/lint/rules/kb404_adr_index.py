@@ -131,7 +131,7 @@ def _words(name: str, record: Page, before: str, *, titled: bool) -> str:
     if not titled:
         return title_of(record)
     if name not in _NUMBERS:
-        return decision(title_of(record))
+        return decision(record)
     own = number(record.path) or ""
     digits = re.fullmatch(r"(\D*)(\d+)", before)
     return f"{digits[1]}{int(own):0{len(digits[2])}}" if digits and own else own
