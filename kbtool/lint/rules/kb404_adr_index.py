@@ -100,7 +100,9 @@ def _cells(
         field = fields.get(name)
         if name in STATUS:
             emoji = any(has_emoji(entry.row.cell(index).text) for entry in mine)
-            yield status_for(page, record, kb, emoji=emoji)
+            status = status_for(page, record, kb, emoji=emoji)
+            words = plain(status) or title_of(record)
+            yield link_to(page.path, record, words) if index in linked else status
         elif index in linked or name in _NUMBERS | _TITLES:
             before = plain(like.row.cell(index).text) if like else ""
             words = _words(name, record, before, titled=titled)
