@@ -11,17 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Final
 
 from kbtool.config import FILE, MAX_PAGE_BYTES, Config, config_table, parse_config
 from kbtool.errors import KbError, UsageError
 from kbtool.graph.base import KnowledgeBase
+from kbtool.graph.conventions import UNREAD_FOLDERS
 from kbtool.graph.facts import Facts
 from kbtool.markdown.page import Page
 from kbtool.markdown.parse import parse_page
-
-# Hidden folders are never pages; the others hold what tools made or fetched.
-_SKIPPED: Final = frozenset({"node_modules", "__pycache__", "build", "dist", "venv"})
 
 
 class WriteError(KbError):
@@ -148,7 +145,7 @@ class Workspace:
         elif entry.is_symlink():
             self._visit_link(path, files, broken)
         elif entry.is_dir(follow_symlinks=False):
-            if (entry.name[0] != "." and entry.name not in _SKIPPED) or entry.name in (
+            if (entry.name[0] != "." and entry.name not in UNREAD_FOLDERS) or entry.name in (
                 ".gitea",
                 ".github",
                 ".ci",

@@ -1,7 +1,7 @@
 """Linting a project, and mending it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from kbtool.app.outside import Outside
 from kbtool.graph.base import KnowledgeBase
@@ -79,18 +79,10 @@ def _mended(
     places: Sequence[str],
 ) -> tuple[KnowledgeBase, Report, int, tuple[str, ...]]:
     """Fix what is reported under the places, and write it."""
-    latest = kb
 
     def rebuild(texts: Mapping[str, str]) -> KnowledgeBase:
-        nonlocal latest
-        latest = latest.changed({path: parse_page(path, text) for path, text in texts.items()})
-        return latest
+        return kb.changed({path: parse_page(path, text) for path, text in texts.items()})
 
-    mine = replace(
-        report,
-        findings=tuple(f if under(f.path, places) else replace(f, fix=()) for f in report.findings),
-    )
-    done = fix(kb, rules, mine, rebuild)
+    done = fix(kb, rules, report, rebuild, lambda finding: under(finding.path, places))
     workspace.write(done.texts)
-    after = kb.changed({path: parse_page(path, text) for path, text in done.texts.items()})
-    return after, lint(after, rules), done.count, tuple(sorted(done.texts))
+    return rebuild(done.texts), done.report, done.count, tuple(sorted(done.texts))

@@ -12,6 +12,7 @@ from kbtool.text import Edit, apply_edits
 
 PASSES: Final = 10
 Rebuild = Callable[[Mapping[str, str]], KnowledgeBase]
+Wanted = Callable[[Finding], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,65 +24,81 @@ class Fixed:
     count: int
 
 
-def fix(kb: KnowledgeBase, rules: Sequence[Rule], report: Report, rebuild: Rebuild) -> Fixed:
-    """Return the outcome of fixing all that can be fixed.
+def _every(_finding: Finding) -> bool:
+    return True
 
-    A pass counts only if the findings after it are a strict subset of those before: a fix that
+
+def fix(
+    kb: KnowledgeBase,
+    rules: Sequence[Rule],
+    report: Report,
+    rebuild: Rebuild,
+    wanted: Wanted = _every,
+) -> Fixed:
+    """Return the outcome of fixing all that can be fixed and is wanted.
+
+    `rebuild` takes every text that differs from `kb` and returns the knowledge base with them. A
+    pass counts only if the findings after it are a strict subset of those before: a fix that
     makes something else wrong is not applied.
     """
-    texts: dict[str, str] = {}
-    first = len(report.findings)
+    step = _Step(kb, report, {})
     for _ in range(PASSES):
-        step = _pass(kb, rules, report, rebuild)
-        if step is None:
+        following = _pass(step, rules, rebuild, wanted)
+        if following is None:
             break
-        kb, report, changed = step
-        texts |= changed
-    return Fixed(texts, report, first - len(report.findings))
+        step = following
+    return Fixed(step.texts, step.report, len(report.findings) - len(step.report.findings))
 
 
-Step = tuple[KnowledgeBase, Report, dict[str, str]]
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """Where the passes have come: the knowledge base, its findings, all texts changed so far."""
+
+    kb: KnowledgeBase
+    report: Report
+    texts: Mapping[str, str]
 
 
-def _pass(
-    kb: KnowledgeBase, rules: Sequence[Rule], report: Report, rebuild: Rebuild
-) -> Step | None:
+def _pass(step: _Step, rules: Sequence[Rule], rebuild: Rebuild, wanted: Wanted) -> _Step | None:
     """Apply what does not overlap; where that is refused, try each finding alone."""
-    fixable = [finding for finding in report.findings if finding.fix]
+    fixable = [finding for finding in step.report.findings if finding.fix and wanted(finding)]
     if not fixable:
         return None
-    together = _try(kb, rules, report, rebuild, fixable)
+    together = _try(step, rules, rebuild, fixable)
     if together is not None:
         return together
     for finding in fixable:
-        alone = _try(kb, rules, report, rebuild, [finding])
+        alone = _try(step, rules, rebuild, [finding])
         if alone is not None:
             return alone
     return None
 
 
 def _try(
-    kb: KnowledgeBase,
-    rules: Sequence[Rule],
-    report: Report,
-    rebuild: Rebuild,
-    findings: Sequence[Finding],
-) -> Step | None:
+    step: _Step, rules: Sequence[Rule], rebuild: Rebuild, findings: Sequence[Finding]
+) -> _Step | None:
     edits = _compatible(findings)
-    changed = {path: apply_edits(kb.pages[path].text, own) for path, own in edits.items()}
-    changed = {path: text for path, text in changed.items() if text != kb.pages[path].text}
+    pages = step.kb.pages
+    changed = {path: apply_edits(pages[path].text, own) for path, own in edits.items()}
+    changed = {path: text for path, text in changed.items() if text != pages[path].text}
     if not changed:
         return None
-    after = rebuild(changed)
+    texts = {**step.texts, **changed}
+    after = rebuild(texts)
     left = lint(after, rules)
-    if _prints(left) < _prints(report):
-        return after, left, changed
-    return None
+    return _Step(after, left, texts) if _prints(left) < _prints(step.report) else None
 
 
-def _prints(report: Report) -> Counter[tuple[str, str, str]]:
-    """Return fingerprints: rule, page and message, since offsets move."""
-    return Counter((f.rule, f.path, f.message) for f in report.findings)
+Print = tuple[str, str, str]
+
+
+def fingerprint(finding: Finding) -> Print:
+    """Return rule, page and message: what stays when offsets move."""
+    return finding.rule, finding.path, finding.message
+
+
+def _prints(report: Report) -> Counter[Print]:
+    return Counter(map(fingerprint, report.findings))
 
 
 def _compatible(findings: Sequence[Finding]) -> dict[str, list[Edit]]:
