@@ -42,7 +42,7 @@ def _about(*, mend: bool) -> Linted:
     page = done.kb.pages.get(AGENTS)
     if page is None:
         raise UsageError(f"no {AGENTS} at the root", f"write one; kbtool keeps {_MARKS}")
-    if generated(page.text):
+    if generated(page):
         return done
     notice = f"{AGENTS} has no generated section: {', '.join(SECTIONS)} can be; write {_MARKS}"
     return replace(done, notices=(*done.notices, notice))

@@ -7,11 +7,13 @@ from typing import Final
 
 from kbtool.commands import COMMANDS
 from kbtool.graph.base import KnowledgeBase
+from kbtool.lint.generated import generated
 from kbtool.lint.links import relative
 from kbtool.markdown.page import Page
 from kbtool.text import Span
 
 AGENTS: Final = "AGENTS.md"
+_OPEN = re.compile(r"kb-generated\s+(?P<name>\S+)")
 _CODE = re.compile(r"(`+)(?!`).+?(?<!`)\1(?!`)")
 _SENTENCE = re.compile(r".+?(?<!e\.g)(?<!i\.e)(?<! cf)(?<! vs)[.!?…](?=\s+[^\sa-z]|\s*\Z)")
 _PIPE = re.compile(r"(?<!\\)\|")
@@ -30,6 +32,15 @@ def section(page: Page, word: str) -> Span | None:
 def within(inner: Span, outer: Span) -> bool:
     """Return whether `inner` begins in `outer`."""
     return outer.start <= inner.start < outer.end
+
+
+def marks(page: Page) -> Iterator[tuple[str, Span, Span | None]]:
+    """Yield (name, opening mark, what it opens; None where it is never closed)."""
+    inside = {span.start: span for _, span in generated(page)}
+    for comment in page.comments:
+        match = _OPEN.fullmatch(comment.text)
+        if match:
+            yield match["name"], comment.span, inside.get(comment.span.end)
 
 
 def _map(kb: KnowledgeBase) -> str:

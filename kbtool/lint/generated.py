@@ -1,53 +1,36 @@
-"""Sections kbtool writes, between `<!-- kb-generated NAME -->` and `<!-- /kb-generated -->`.
-
-Both marks stand alone, as blocks of the page's top level: in an example they are text.
-"""
+"""Sections a tool writes: `<!-- kb-generated NAME -->` … `<!-- /kb-generated -->`."""
 
 import re
-from collections.abc import Sequence
-from typing import Final, NamedTuple
+from collections.abc import Iterator
+from typing import Final
 
-from kbtool.markdown.page import Comment
-from kbtool.markdown.parse import parse_page
+from kbtool.markdown.page import Comment, Page
 from kbtool.text import Span
 
-_OPEN: Final = re.compile(r"kb-generated\s+(?P<name>\S+)")
-_CLOSE: Final = "/kb-generated"
+_BEGIN: Final = re.compile(r"kb-generated\s+(?P<name>\S+)")
+_END: Final = "/kb-generated"
 
 
-class Section(NamedTuple):
-    """One generated section: its name, and where its content stands, marks excluded."""
+def generated(page: Page) -> tuple[tuple[str, Span], ...]:
+    """Return (name, what stands between the marks) of each generated section, in order.
 
-    name: str
-    span: Span
-
-
-class Mark(NamedTuple):
-    """An opening mark, and the section it opens; None where it is never closed."""
-
-    name: str
-    span: Span
-    section: Section | None
+    The marks are comments on lines of their own; in a fence they are text. A mark without its
+    partner makes no section.
+    """
+    return tuple((name, Span(begin.span.end, end.span.start)) for name, begin, end in _marked(page))
 
 
-def generated(text: str) -> tuple[Section, ...]:
-    """Return the generated sections of a page's text."""
-    if "kb-generated" not in text:
-        return ()
-    found = marks(parse_page("", text).comments)
-    return tuple(mark.section for mark in found if mark.section)
+def generated_whole(page: Page) -> tuple[Span, ...]:
+    """Return where the generated sections stand, marks included."""
+    return tuple(Span(begin.span.start, end.span.end) for _, begin, end in _marked(page))
 
 
-def marks(comments: Sequence[Comment]) -> tuple[Mark, ...]:
-    """Return the opening marks among a page's comments."""
-    found: list[Mark] = []
-    for index, comment in enumerate(comments):
-        match = _OPEN.fullmatch(comment.text)
+def _marked(page: Page) -> Iterator[tuple[str, Comment, Comment]]:
+    opened: tuple[str, Comment] | None = None
+    for comment in page.comments:
+        match = _BEGIN.fullmatch(comment.text)
         if match:
-            following = (c for c in comments[index + 1 :] if "kb-generated" in c.text)
-            end = next(following, None)
-            closed = end is not None and end.text == _CLOSE
-            inside = Span(comment.span.end, end.span.start) if end and closed else None
-            section = Section(match["name"], inside) if inside else None
-            found.append(Mark(match["name"], comment.span, section))
-    return tuple(found)
+            opened = match["name"], comment
+        elif comment.text == _END and opened:
+            yield (*opened, comment)
+            opened = None

@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 
 from kbtool.graph.base import KnowledgeBase
-from kbtool.lint.agents import AGENTS, SECTIONS
-from kbtool.lint.generated import marks
+from kbtool.lint.agents import AGENTS, SECTIONS, marks
 from kbtool.lint.rule import Finding, Options, Rule
 from kbtool.markdown.page import Page
 from kbtool.text import Edit
@@ -21,21 +20,19 @@ def check(page: Page, kb: KnowledgeBase, _options: Options) -> Iterator[Finding]
     """Find generated sections that are not what would be written now."""
     if page.path != AGENTS:
         return
-    for mark in marks(page.comments):
-        write = SECTIONS.get(mark.name)
+    for name, mark, inside in marks(page):
+        write = SECTIONS.get(name)
         if write is None:
-            near = get_close_matches(mark.name, SECTIONS, 1)
+            near = get_close_matches(name, SECTIONS, 1)
             hint = f"did you mean {near[0]}?" if near else f"one of: {', '.join(SECTIONS)}"
-            yield Finding(
-                page.path, mark.span, f"no generated section is named {mark.name!r}", hint
-            )
-        elif mark.section is None:
-            message = f"the generated section {mark.name!r} is never closed"
-            yield Finding(page.path, mark.span, message, "<!-- /kb-generated -->")
-        elif (fresh := write(kb)) != page.text[slice(*mark.section.span)].strip():
-            message = f"the generated section {mark.name!r} is not current"
-            fix = (Edit(page.path, mark.section.span, f"\n\n{fresh}\n\n"),)
-            yield Finding(page.path, mark.span, message, "kbtool agents sync", fix)
+            yield Finding(page.path, mark, f"no generated section is named {name!r}", hint)
+        elif inside is None:
+            message = f"the generated section {name!r} is never closed"
+            yield Finding(page.path, mark, message, "<!-- /kb-generated -->")
+        elif (fresh := write(kb)) != page.text[slice(*inside)].strip():
+            message = f"the generated section {name!r} is not current"
+            fix = (Edit(page.path, inside, f"\n\n{fresh}\n\n"),)
+            yield Finding(page.path, mark, message, "kbtool agents sync", fix)
 
 
 _BASE = {

@@ -56,7 +56,7 @@ def check(page: Page, kb: KnowledgeBase, _options: Options) -> Iterator[Finding]
 
 def _pieces(page: Page) -> Iterator[tuple[str, int, bool]]:
     """Yield (text, its offset, whether it is a code span) of what is looked at."""
-    apart = [link.span for link in page.links] + [each.span for each in generated(page.text)]
+    apart = [link.span for link in page.links] + [span for _, span in generated(page)]
     for code in page.codes:
         if not any(within(code.span, span) for span in apart):
             written = page.text[slice(*code.span)]
