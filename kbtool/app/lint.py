@@ -9,6 +9,7 @@ from kbtool.lint.engine import Report, choose, lint
 from kbtool.lint.fix import fix
 from kbtool.lint.rule import Finding, Rule
 from kbtool.lint.rules import RULES
+from kbtool.markdown.page import Page
 from kbtool.markdown.parse import parse_page
 from kbtool.workspace import Workspace, open_workspace
 
@@ -86,10 +87,15 @@ def _mended(
     places: Sequence[str],
 ) -> tuple[KnowledgeBase, Report, int, tuple[str, ...]]:
     """Fix what is reported under the places, and write it."""
+    parsed: dict[str, Page] = {}
 
     def rebuild(texts: Mapping[str, str]) -> KnowledgeBase:
-        return kb.changed({path: parse_page(path, text) for path, text in texts.items()})
+        for path, text in texts.items():
+            if path not in parsed or parsed[path].text != text:
+                parsed[path] = parse_page(path, text)
+        return kb.changed({path: parsed[path] for path in texts})
 
     done = fix(kb, rules, report, rebuild, lambda finding: under(finding.path, places))
     workspace.write(done.texts)
-    return rebuild(done.texts), done.report, done.count, tuple(sorted(done.texts))
+    after = rebuild(done.texts)
+    return after, done.report, done.count, tuple(sorted(done.texts))

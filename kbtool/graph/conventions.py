@@ -13,7 +13,15 @@ RELATIONS: Final[Mapping[str, str]] = {
     "Decision": "Implemented by",
     "Implemented by": "Decision",
 }
-OTHER_RELATIONS: Final = ("Design record", "Adjacent", "Map", "Deeper dive", "Historical")
+# The other side of Supersedes is the other page's Status, so it has no inverse in the table.
+OTHER_RELATIONS: Final = (
+    "Supersedes",
+    "Design record",
+    "Adjacent",
+    "Map",
+    "Deeper dive",
+    "Historical",
+)
 PLAIN_FIELDS: Final = (
     "Status",
     "Last Updated",
@@ -22,6 +30,7 @@ PLAIN_FIELDS: Final = (
     "Deciders",
     "Priority",
     "Size",
+    "Hand-out",
 )
 
 

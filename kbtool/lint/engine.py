@@ -16,6 +16,7 @@ from kbtool.text import Span
 # one finding. What a finding is about is `about`, else its own page.
 SILENCES: Final = (
     ("KB107", "KB106"),
+    ("KB108", "KB109"),
     ("KB404", "KB106"),
     ("KB404", "KB107"),
     ("KB411", "KB101"),

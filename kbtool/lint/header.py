@@ -5,7 +5,7 @@ from posixpath import basename
 from typing import Final
 
 from kbtool.graph.base import Kind, KnowledgeBase
-from kbtool.markdown.page import Page
+from kbtool.markdown.page import Field, Page
 
 DATES: Final = ("Last Updated", "Date", "Last Verified")
 _PAGE: Final = ("Status", "Last Updated")
@@ -40,3 +40,17 @@ def words(page: Page, kb: KnowledgeBase) -> Sequence[str]:
 def status_word(value: str) -> str:
     """Return a status without its emoji."""
     return value.lstrip("".join(c for c in value if not c.isalnum())) if value else value
+
+
+def is_status(word: str, known: str) -> bool:
+    """Return whether a word is one of the known; what supersedes is free text."""
+    if known.casefold().startswith("superseded"):
+        return word.startswith(f"{known} ")
+    return word == known
+
+
+def valid_status(page: Page, kb: KnowledgeBase) -> Field | None:
+    """Return the Status of a page if it is one of its words, in any case: else others report it."""
+    field = page.head.field("Status")
+    word = status_word(field.value).casefold() if field else ""
+    return field if any(is_status(word, known.casefold()) for known in words(page, kb)) else None

@@ -21,7 +21,7 @@ class Finding:
     message: str
     help: str = ""
     fix: tuple[Edit, ...] = ()
-    about: str = ""  # the page it speaks of, where that is another one
+    about: str = ""  # what it speaks of, where that is not its own page
     severity: Severity | None = None  # None: the rule's own
     rule: str = ""  # filled in by the engine
     name: str = ""

@@ -9,7 +9,7 @@ from typing import Final
 
 from kbtool.errors import UsageError
 from kbtool.graph.base import KnowledgeBase
-from kbtool.lint.links import relative, title_of
+from kbtool.lint.links import link_to
 from kbtool.scaffold.kinds import KINDS, Shape
 from kbtool.scaffold.parts import Parts, merged, read_parts
 from kbtool.scaffold.template import Template, chosen, filled
@@ -180,10 +180,7 @@ class _Drafting:
         return parts
 
     def _relations(self, path: str, there: str) -> str:
-        links = [
-            f"[{title_of(self.kb.pages[page])}]({relative(path, page).replace(' ', '%20')})"
-            for page in self.request.related
-        ]
+        links = [link_to(path, self.kb.pages[page]) for page in self.request.related]
         return " · ".join([there, *links] if there else links)
 
     def _beside(

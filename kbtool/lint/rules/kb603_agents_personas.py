@@ -16,12 +16,12 @@ from typing import NamedTuple
 from kbtool.graph.base import KnowledgeBase
 from kbtool.lint.agents import AGENTS, section, within
 from kbtool.lint.rule import Finding, Options, Rule
-from kbtool.markdown.page import Block, Page
+from kbtool.markdown.page import Page
+from kbtool.markdown.table import Table, tables
 from kbtool.text import Span
 
 _BOLD = re.compile(r"\*\*([^*\n]+)\*\*")
 _LINK = re.compile(r"!?\[([^\]\n]*)\]\([^)\n]*\)")
-_PIPE = re.compile(r"(?<!\\)\|")
 _HANDS = re.compile(r"hands? over", re.IGNORECASE)
 _HANDED = re.compile(r"\*\*hands? over(?: to)?:?\*\*:?", re.IGNORECASE)
 _ENTRY = re.compile(r"(?:(?!\s(?:and|or)\s)[^,;/·\n])+")
@@ -45,12 +45,11 @@ def check(page: Page, _kb: KnowledgeBase, _options: Options) -> Iterator[Finding
     home = section(page, "persona") if page.path == AGENTS else None
     if home is None:
         return
-    blocks = [b for b in page.blocks if b.kind == "table" and within(b.span, home)]
-    tables = [_rows(page, block) for block in blocks]
+    described = [table for table in tables(page) if within(table.span, home)]
     names = [h.text for h in page.headings if h.level == 3 and within(h.span, home)]
-    names += [row[0].text for rows in tables for row in rows[1:]]
+    names += [row.cell(0).text for table in described for row in table.rows]
     defined = {name.casefold(): name for name in map(_plain, names) if name}
-    for named in (*_handed(page, home, tables), *_worked(page, home)):
+    for named in (*_handed(page, home, described), *_worked(page, home)):
         if _is_name(named.text, defined) and named.text.casefold() not in defined:
             near = get_close_matches(named.text, defined.values(), 1)
             hint = f"did you mean {near[0]}?" if near else "describe it under Personas"
@@ -62,33 +61,14 @@ def _is_name(text: str, defined: Collection[str]) -> bool:
     return several and bool(_NAME.fullmatch(text))
 
 
-def _rows(page: Page, block: Block) -> list[list[Named]]:
-    """Return the rows of a table, its head first, as cells."""
-    lines = page.text[slice(*block.span)].split("\n")
-    rows: list[list[Named]] = []
-    at = block.span.start
-    for number, line in enumerate(lines):
-        if number != 1:  # the line of dashes
-            rows.append(list(_cells(line, at)))
-        at += len(line) + 1
-    return rows
-
-
-def _cells(line: str, start: int) -> Iterator[Named]:
-    at = start + len(line) - len(line.lstrip(" |"))
-    for text in _PIPE.split(line.strip(" |")):
-        yield Named(text, Span(at, at + len(text)))
-        at += len(text) + 1
-
-
-def _handed(page: Page, home: Span, tables: Sequence[Sequence[Sequence[Named]]]) -> Iterator[Named]:
+def _handed(page: Page, home: Span, described: Sequence[Table]) -> Iterator[Named]:
     """Yield the names of those who are handed to."""
-    for rows in tables:
-        columns = [at for at, cell in enumerate(rows[0]) if _HANDS.search(cell.text)]
-        for row in rows[1:]:
-            for column in columns:
-                if column < len(row):
-                    yield from _entries(row[column].text, row[column].span.start)
+    for table in described:
+        for column, head in enumerate(table.header.cells):
+            if _HANDS.search(head.text):
+                for row in table.rows:
+                    span = row.cell(column).span
+                    yield from _entries(page.text[slice(*span)], span.start)
     for label in _HANDED.finditer(page.text, home.start, home.end):
         if not _in_code(page, label.start()):
             end = page.text.find("\n", label.end())
