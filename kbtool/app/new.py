@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from difflib import get_close_matches
 from functools import cache
@@ -16,10 +16,11 @@ from kbtool.graph.base import KnowledgeBase
 from kbtool.lint.engine import lint
 from kbtool.lint.fix import fingerprint, fix
 from kbtool.lint.links import relative
-from kbtool.lint.rule import Finding
+from kbtool.lint.rule import Finding, Rule
+from kbtool.markdown.page import Page
 from kbtool.markdown.parse import parse_page
 from kbtool.scaffold.new import Draft, Request, draft
-from kbtool.scaffold.todo import Todo, todos, unfinished_row
+from kbtool.scaffold.todo import Todo, todos, unfinished_row, untouched
 from kbtool.workspace import Workspace, open_workspace
 
 
@@ -46,7 +47,7 @@ class Made:
     texts: Mapping[str, str]  # every file written: the new ones, and those that changed
     todos: tuple[Todo, ...]  # what a person must write
     findings: tuple[Finding, ...]  # what lint says of it that it did not say before
-    notices: tuple[str, ...]
+    notices: tuple[str, ...] = ()
 
     @property
     def created(self) -> tuple[str, ...]:
@@ -82,11 +83,11 @@ def make_page(ask: Ask, *, dry: bool = False) -> Made:
             ask.big,
         )
         drafted = draft(before, request, _templates())
-        made = _linked(workspace, before, drafted)
+        made = linked(before, drafted, chosen_rules(workspace))
         notices = (*drafted.notes, *outside.notices)
     if not dry:
         workspace.write(made.texts, new=drafted.files)
-    return Made(made.kb, before, drafted, made.texts, made.todos, made.findings, notices)
+    return replace(made, notices=notices)
 
 
 def _workspace() -> Workspace:
@@ -104,9 +105,8 @@ def _workspace() -> Workspace:
     return workspace
 
 
-def _linked(workspace: Workspace, before: KnowledgeBase, drafted: Draft) -> Made:
-    """Add the draft to the knowledge base and let the fixes of what it causes be made."""
-    rules = chosen_rules(workspace)
+def linked(before: KnowledgeBase, drafted: Draft, rules: Sequence[Rule]) -> Made:
+    """Return the draft within the knowledge base, after the fixes of what it causes there."""
     known = set(map(fingerprint, lint(before, rules).findings))
 
     def caused(finding: Finding) -> bool:
@@ -121,17 +121,24 @@ def _linked(workspace: Workspace, before: KnowledgeBase, drafted: Draft) -> Made
     kb = rebuild(done.texts)
     texts = {**drafted.files, **done.texts}
     left = tuple(filter(caused, done.report.findings))
-    return Made(kb, before, drafted, texts, tuple(_todos(kb, drafted, texts)), left, ())
+    return Made(kb, before, drafted, texts, tuple(_todos(kb, drafted, texts)), left)
 
 
 def _todos(kb: KnowledgeBase, drafted: Draft, texts: Mapping[str, str]) -> Iterator[Todo]:
-    own = [path for path in drafted.files if path != drafted.path]
-    for path in (drafted.path, *own):
-        yield from todos(kb.pages[path])
+    for path in (drafted.path, *sorted(drafted.files.keys() - {drafted.path})):
+        where = "" if path == drafted.path else f"{relative(drafted.path, path)}: "
+        for todo in _todos_of(kb.pages[path], drafted.models.get(path)):
+            yield todo._replace(name=f"{where}{todo.name}")
     for path in sorted(texts):
         row = unfinished_row(kb.pages[path], relative(path, drafted.path))
         if row:
             yield row
+
+
+def _todos_of(page: Page, model: str | None) -> Iterator[Todo]:
+    yield from todos(page)
+    if model is not None:
+        yield from untouched(page, parse_page(page.path, model))
 
 
 def _page(workspace: Workspace, kb: KnowledgeBase, name: str) -> str:

@@ -14,8 +14,12 @@ from kbtool.scaffold.kinds import KINDS, Shape
 from kbtool.scaffold.parts import Parts, merged, read_parts
 from kbtool.scaffold.template import Template, chosen, filled
 from kbtool.scaffold.title import checked, slug
+from kbtool.scaffold.todo import marked
 
 _DATES: Final = ("Date", "Last Updated")
+_NUMBER: Final = re.compile(
+    r"\A(?:(?:ADR|INV)[-\s]?\d{3,4}|\d{3,4}(?=\s*[:.–—-]\s))\s*[:.–—-]?\s*", re.IGNORECASE
+)
 _TEMPLATE: Final = "_template"
 
 
@@ -41,6 +45,7 @@ class Draft:
     title: str  # the H1
     number: str | None
     files: Mapping[str, str]
+    models: Mapping[str, str]  # new file → its template, where that marks nothing to be written
     notes: tuple[str, ...]
 
 
@@ -64,12 +69,13 @@ class _Drafting:
         self.request = request
         self.templates = templates
         self.shape: Shape = KINDS[request.kind]
-        self.title = checked(request.title)
-        self.slug = slug(self.title)
         self.known = kb.conventions.field_names()
         self.given = read_parts(request.given, self.known) if request.given else None
+        self.slug = slug(checked(request.title))
+        self.title = self._title()
         self.day = (request.day or self._given_day() or request.today).isoformat()
         self.notes: list[str] = []
+        self.models: dict[str, str] = {}
 
     def draft(self) -> Draft:
         folder = self._folder()
@@ -85,7 +91,14 @@ class _Drafting:
         files = {**self._hubs(path, files), **files}
         for new in files:
             _free(self.kb, new)
-        return Draft(path, title, number, files, tuple(self.notes))
+        return Draft(path, title, number, files, self.models, tuple(self.notes))
+
+    def _title(self) -> str:
+        """Return the words of the H1: the given text's own, without a number, go before."""
+        own = self.given.heading if self.given else ""
+        if self.shape.digits:
+            own = _NUMBER.sub("", own)
+        return checked(own.replace("*", "") or self.request.title)
 
     # ------------------------------------------------------------------ places
     def _folder(self) -> str:
@@ -142,9 +155,9 @@ class _Drafting:
         kind = self.request.kind
         if self.request.into:
             kind = "guidebook-page"
-        parts = self._rendered(self._template(kind, path), values)
+        parts = self._rendered(path, self._template(kind, path), values)
         if self.given:
-            parts = merged(parts, self.given, self.title, self.shape.sections)
+            parts = merged(parts, self.given, self.shape.sections)
         parts = self._dated(parts)
         if kind == "prd" and self.request.big:
             parts = parts.put("Size", "big")
@@ -162,10 +175,13 @@ class _Drafting:
             own = own if kind == "prd" else own[:1]  # a page's template is none for a hub
         return chosen(self.kb, own, kind, self.templates)
 
-    def _rendered(self, template: Template, values: Mapping[str, str]) -> Parts:
+    def _rendered(self, path: str, template: Template, values: Mapping[str, str]) -> Parts:
         """Return the filled template; one without placeholders gets H1 and dates all the same."""
         raw = read_parts(template.text, self.known)
-        parts = read_parts(filled(template, values), self.known)
+        text = filled(template, values)
+        if not marked(template.text):
+            self.models[path] = text
+        parts = read_parts(text, self.known)
         return replace(
             parts,
             # A crumb without a placeholder is that of the template itself: the rule writes ours.
@@ -192,13 +208,12 @@ class _Drafting:
         big = self.request.big or parts.value("Size").casefold() == "big"
         names = {"STATUS.md": "prd-status"} | ({"qa-strategy.md": "prd-qa"} if big else {})
         for name, builtin in names.items():
-            own = (join(home, name),)
-            page = self._dated(
-                self._rendered(chosen(self.kb, own, builtin, self.templates), values)
-            )
+            path = join(folder, name)
+            template = chosen(self.kb, (join(home, name),), builtin, self.templates)
+            page = self._dated(self._rendered(path, template, values))
             if name == "STATUS.md" and parts.value("Status"):
                 page = page.put("Status", parts.value("Status"))
-            yield join(folder, name), page.text(self._mark())
+            yield path, page.text(self._mark())
 
     def _hubs(self, path: str, files: Mapping[str, str]) -> dict[str, str]:
         """Return hubs for the folders above the page that have none."""

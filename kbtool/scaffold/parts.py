@@ -12,7 +12,6 @@ from kbtool.text import Span
 
 _FIELD_MARKS: Final = re.compile(r"\[![A-Z]+\]|[\s>·*+\\-]")
 _HASHES: Final = re.compile(r"\A#+[ \t]+|[ \t]+#+[ \t]*\Z")
-_NUMBER: Final = re.compile(r"\A(?:ADR|INV)?[-\s]?\d{3,4}[\s:.–—-]*", re.IGNORECASE)
 
 
 class Line(NamedTuple):
@@ -140,15 +139,13 @@ def _without(text: str, cut: Sequence[Span]) -> str:
     return "\n\n".join(piece for piece in pieces if piece.strip()).rstrip()
 
 
-def merged(template: Parts, given: Parts, title: str, sections: Sequence[str]) -> Parts:
+def merged(template: Parts, given: Parts, sections: Sequence[str]) -> Parts:
     """Return the template's parts with what was given in their place.
 
-    A given H1 wins, unless it is the title itself: then it is written as the template does. Given
-    fields win over the template's, others follow. The given body takes the place of the template's;
-    of that only the `sections` the kind cannot do without are kept, where they were not given.
+    Given fields win over the template's, others follow. The given body takes the place of the
+    template's; of that only the `sections` the kind cannot do without are kept, where they were
+    not given. The H1 stays: whose words it has is decided before.
     """
-    own = _NUMBER.sub("", given.heading).casefold()
-    heading = template.heading if own in ("", title.casefold()) else given.heading
     mine = {line.name.casefold(): line for line in given.fields}
     fields = [
         mine.pop(line.name.casefold(), line)
@@ -159,7 +156,7 @@ def merged(template: Parts, given: Parts, title: str, sections: Sequence[str]) -
     return Parts(
         given.front or template.front,
         template.crumb,
-        heading,
+        template.heading,
         (*fields, *mine.values()),
         given.kept,
         body,

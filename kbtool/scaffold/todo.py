@@ -1,14 +1,20 @@
-"""What a person must still write: the marks in a page, each with its name and place."""
+"""What a person must still write: the marks in a page, each with its name and place.
+
+A template without marks is a text to be replaced: what is still as it stands there, is to be
+written.
+"""
 
 import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from kbtool.markdown.page import Page
+from kbtool.markdown.page import Heading, Page
 from kbtool.text import Span
 
 _PROSE: Final = re.compile(r"(?<![\w_*])_…(?P<hint>[^_\n]*)_(?!\w)")
 _SHELL: Final = re.compile(r"^[ \t]*#[ \t]*…(?P<hint>[^\n]*)$", re.MULTILINE)
+# What a template may well have decided already.
+_SET: Final = frozenset({"Status", "Date", "Last Updated", "Size", "Priority"})
 
 
 class Todo(NamedTuple):
@@ -33,6 +39,30 @@ def todos(page: Page) -> Iterator[Todo]:
     for match in sorted(found, key=lambda each: each.start()):
         span = Span(match.start(), match.end())
         yield Todo(_name(page, match.start()), page.path, span, match["hint"].strip())
+
+
+def marked(text: str) -> bool:
+    """Return whether a template says by marks what is to be written."""
+    return bool(_PROSE.search(text) or _SHELL.search(text))
+
+
+def untouched(page: Page, model: Page) -> Iterator[Todo]:
+    """Yield what is as in `model`, a template without marks: fields and sections."""
+    given = {(field.name, field.value) for field in model.head.fields}
+    for field in page.head.fields:
+        if (field.name, field.value) in given and field.name not in _SET:
+            yield Todo(field.name, page.path, field.span, "as in the template")
+    there = {text for _, text in _sections(model)}
+    for heading, text in _sections(page):
+        if text in there:
+            yield Todo(heading.text, page.path, heading.span, "as in the template")
+
+
+def _sections(page: Page) -> Iterator[tuple[Heading, str]]:
+    tops = [heading for heading in page.headings if heading.level == 2]
+    ends = [heading.span.start for heading in tops[1:]] + [len(page.text)]
+    for heading, end in zip(tops, ends, strict=True):
+        yield heading, page.text[heading.span.start : end].strip()
 
 
 def _name(page: Page, at: int) -> str:
