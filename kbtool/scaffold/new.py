@@ -13,7 +13,7 @@ from kbtool.lint.links import link_to
 from kbtool.scaffold.kinds import KINDS, Shape
 from kbtool.scaffold.parts import Parts, merged, read_parts
 from kbtool.scaffold.template import Template, chosen, filled
-from kbtool.scaffold.title import checked, slug
+from kbtool.scaffold.title import RESERVED, checked, slug
 from kbtool.scaffold.todo import marked
 
 _DATES: Final = ("Date", "Last Updated")
@@ -84,6 +84,8 @@ class _Drafting:
         values["label"] = self.shape.label.format(**values)
         name = "{slug}.md" if self.request.into else self.shape.name
         path = join(folder, name.format(**values))
+        if name.startswith("{slug}") and self.slug in RESERVED:
+            raise UsageError(f"{self.slug!r} cannot be a page's name on every system", "add a word")
         files = {path: self._page(path, values)}
         if self.request.kind == "prd":
             files |= dict(self._beside(dirname(path), values, files[path]))

@@ -18,11 +18,12 @@ _OTHER: Final = re.compile(r"[^a-z0-9]+")
 # They would be read as a link, HTML, emphasis, a table's cell or a crumb, here or in a hub.
 _MARKDOWN: Final = re.compile(r"[\[\]<>|*\\]")
 _CODE_SPANS: Final = re.compile(r"(?:[^`]|`[^`]+`)*")
-_PATH: Final = re.compile(r"(?:^|[/\\])\.{1,2}(?:[/\\]|$)|^[/\\~]|^[A-Za-z]:[/\\]|^\S+\.md$")
+_PATH: Final = re.compile(r"(?:^|[/\\])\.{1,2}(?:[/\\]|$)|^~?[/\\]|^[A-Za-z]:[/\\]|^\S+\.md$")
 # Invisible, or able to make a line read otherwise than it is written.
 _HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 _JOINERS: Final = "\u200c\u200d"  # part of some scripts and emoji
-_RESERVED: Final = frozenset(
+# Names of devices on some systems, and of hubs here or on the site.
+RESERVED: Final = frozenset(
     {"con", "prn", "aux", "nul", "readme", "index"}
     | {f"{name}{n}" for name in ("com", "lpt") for n in range(1, 10)}
 )
@@ -61,7 +62,7 @@ def slug(title: str) -> str:
     """Return the ASCII kebab-case name of a title: accents folded, cut after a whole word.
 
     Raises:
-        UsageError: no letter or digit is left, or systems keep the name for themselves.
+        UsageError: no letter or digit is left.
     """
     folded = unicodedata.normalize("NFKD", _CONTRACTION.sub("", title).translate(_LETTERS))
     plain = "".join(char for char in folded if not unicodedata.combining(char))
@@ -75,6 +76,4 @@ def slug(title: str) -> str:
         if len(name) + 1 + len(word) > MAX_SLUG:
             break
         name += f"-{word}"
-    if name in _RESERVED:
-        raise UsageError(f"{name!r} cannot be a page's name on every system", "add a word")
     return name

@@ -53,15 +53,29 @@ bao write auth/approle/login role_id=@"$KB_SECRETS/ERP_ROLE_ID"
 """
 
 
+_MADE = shutil.ignore_patterns("__pycache__", "*.md")
+
+
+def _touch(_source, target):
+    with open(target, "w"):
+        pass
+
+
 def pages(folder):
     """A copy of the base, with a runbook that has no evidence yet; findings: none."""
     shutil.copytree(ROOT / "vibe", folder / "vibe")
     for name in ("AGENTS.md", "README.md", "CHANGELOG.md", "LICENSE"):
         shutil.copy(ROOT / name, folder / name)
     shutil.copytree(ROOT / "sandbox", folder / "sandbox")
-    for name in ("kbtool", "tests"):
-        (folder / name).mkdir()
-        (folder / name / "a.txt").touch()
+    for name in (
+        "kbtool",
+        "tests",
+        "bench",
+        "tools",
+        ".ci",
+    ):  # only names: AGENTS.md speaks of them
+        shutil.copytree(ROOT / name, folder / name, ignore=_MADE, copy_function=_touch)
+    (folder / "Makefile").touch()
     (folder / "kbtool.toml").write_text('[production]\naddresses = ["192.0.2.7"]\n')
     (folder / "vibe/runbooks/trial.md").write_text(TRIAL)
     edit(
