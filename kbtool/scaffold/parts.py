@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 from kbtool.markdown.frontmatter import apart
@@ -41,7 +42,8 @@ class Parts:
     def text(self, mark: str) -> str:
         """Return the page; `mark` begins each line of its header."""
         header = "\n".join(f"{mark} {line.text()}" for line in self.fields)
-        pieces = (self.front, self.crumb, f"# {self.heading}", header, self.body)
+        heading = f"# {self.heading}" if self.heading else ""
+        pieces = (self.front, self.crumb, heading, header, self.body)
         return "\n\n".join(piece for piece in pieces if piece) + "\n"
 
     def value(self, name: str) -> str:
@@ -146,18 +148,20 @@ def merged(template: Parts, given: Parts, sections: Sequence[str]) -> Parts:
     template's; of that only the `sections` the kind cannot do without are kept, where they were
     not given. The H1 stays: whose words it has is decided before.
     """
-    mine = {line.name.casefold(): line for line in given.fields}
-    fields = [
-        mine.pop(line.name.casefold(), line)
-        for line in template.fields
-        if line.name.casefold() not in given.kept
-    ]
+    mine: dict[str, list[Line]] = {}
+    for line in given.fields:
+        mine.setdefault(line.name.casefold(), []).append(line)
+    fields: list[Line] = []
+    for line in template.fields:
+        if line.name.casefold() not in given.kept:
+            fields += mine.pop(line.name.casefold(), [line])
+    fields += (line for lines in mine.values() for line in lines)
     body = _completed(given.body, template.body, sections)
     return Parts(
         given.front or template.front,
         template.crumb,
         template.heading,
-        (*fields, *mine.values()),
+        tuple(fields),
         given.kept,
         body,
     )
@@ -172,13 +176,12 @@ def _sections(body: str) -> list[_Section]:
     page = parse_page("new.md", body)
     tops = {block.span.start for block in page.blocks if block.kind == "heading"}
     starts = [h for h in page.headings if h.level == 2 and h.span.start in tops]
-    ends = [heading.span.start for heading in starts[1:]] + [len(body)]
-    first = body[: starts[0].span.start] if starts else body
-    rest = [
-        _Section(heading.text.casefold(), body[heading.span.start : end].strip())
-        for heading, end in zip(starts, ends, strict=True)
+    edges = [0, *(heading.span.start for heading in starts), len(body)]
+    names = ["", *(heading.text.casefold() for heading in starts)]
+    return [
+        _Section(name, body[start:end].strip("\n").rstrip())
+        for name, (start, end) in zip(names, pairwise(edges), strict=True)
     ]
-    return [_Section("", first.strip()), *rest]
 
 
 def _completed(given: str, template: str, names: Sequence[str]) -> str:

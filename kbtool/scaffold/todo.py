@@ -6,6 +6,7 @@ written.
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 from kbtool.markdown.page import Heading, Page
@@ -60,9 +61,9 @@ def untouched(page: Page, model: Page) -> Iterator[Todo]:
 
 def _sections(page: Page) -> Iterator[tuple[Heading, str]]:
     tops = [heading for heading in page.headings if heading.level == 2]
-    ends = [heading.span.start for heading in tops[1:]] + [len(page.text)]
-    for heading, end in zip(tops, ends, strict=True):
-        yield heading, page.text[heading.span.start : end].strip()
+    edges = [*(heading.span.start for heading in tops), len(page.text)]
+    for heading, (start, end) in zip(tops, pairwise(edges), strict=True):
+        yield heading, page.text[start:end].strip()
 
 
 def _name(page: Page, at: int) -> str:
