@@ -6,13 +6,13 @@ from posixpath import basename
 from typing import Final
 
 from kbtool.graph.base import Kind, KnowledgeBase
-from kbtool.lint.links import leads, link_to
+from kbtool.lint.links import leads, link_to, title_of
 from kbtool.markdown.page import Link, Page
 from kbtool.text import Span
 
 SUPERSEDES: Final = "Supersedes"
 _NUMBER: Final = re.compile(r"(\d{4})-")
-_IN_TITLE: Final = re.compile(r"(?:ADR[ -]?)?\d{4}\s*[:.–—-]*\s*", re.IGNORECASE)
+_IN_TITLE: Final = re.compile(r"(?:ADR[ -]?)?(\d{4})\s*[:.–—-]*\s*", re.IGNORECASE)
 
 
 def number(path: str) -> str | None:
@@ -21,9 +21,11 @@ def number(path: str) -> str | None:
     return found[1] if found else None
 
 
-def decision(title: str) -> str:
+def decision(record: Page) -> str:
     """Return a record's title without its number."""
-    return _IN_TITLE.sub("", title, count=1) if _IN_TITLE.match(title) else title
+    title = title_of(record)
+    found = _IN_TITLE.match(title)
+    return title[found.end() :] if found and found[1] == number(record.path) else title
 
 
 def reference(source: str, record: Page) -> str:

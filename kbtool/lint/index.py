@@ -114,6 +114,9 @@ def _cell_edit(page: Page, row: Row, column: int, text: str) -> Edit:
     if start == end:
         space = "" if page.text[end : end + 1] == " " else " "
         return Edit(page.path, Span(start, end), f" {text}{space}")
+    link = _LINK.fullmatch(page.text, start, end)
+    if link:  # it may be the one that leads to the row's page
+        return Edit(page.path, Span(*link.span(1)), plain(text))
     said = plain(row.cells[column].text)
     if said and "](" not in text and page.text.count(said, start, end) == 1:
         start += page.text[start:end].index(said)

@@ -16,6 +16,8 @@ ADR, VAULT = (
     "vibe/guidebooks/lab-ecosystem/secrets-and-vault.md",
 )
 TRIAL = "vibe/runbooks/trial.md"
+PRD, INV = "vibe/PRD/trial", "vibe/investigations/INV-900-trial"
+SHAREOUT = "vibe/shareouts/2026-11-24-trial.md"
 
 # rule → (path, old, new with the place marked ⟦so⟧). An empty place is ⟦⟧.
 PLANTS = {
@@ -25,12 +27,21 @@ PLANTS = {
     "KB104": (VAULT, "## What goes wrong\n", "## What goes wrong\n\nSee [this](⟦readme.md⟧).\n"),
     "KB105": (VAULT, "## What goes wrong\n", "## What goes wrong\n\nSee [this](⟦../../../../x.md⟧).\n"),
     "KB107": (ROOT_HUB, "| [Guidebooks](guidebooks/README.md) |", "| Guidebooks |"),
+    "KB108": (VAULT, "> **Related**: ", "> **Related**: ⟦[parser](../../ADR/0003-pyromark-is-the-parse-door.md)⟧ · "),
+    "KB109": (VAULT, "## What goes wrong\n", "## See also\n\n- ⟦[parser](../../ADR/0003-pyromark-is-the-parse-door.md)⟧\n\n## What goes wrong\n"),
     "KB201": (ADR, "[vibe](../README.md) > [ADR](README.md) > **0003 pyromark is the parse door**", "⟦[vibe](../README.md) > **0003 pyromark is the parse door**⟧"),
     "KB202": (VAULT, "## What goes wrong", "⟦# What goes wrong⟧"),
     "KB203": (ADR, "> **Deciders**: kbtool maintainers\n", ""),
     "KB204": (ADR, "> **Deciders**: kbtool maintainers", "> ⟦**Deciders:** kbtool maintainers⟧"),
     "KB205": (ADR, "> **Status**: Accepted", "> **Status**: ⟦Agreed⟧"),
     "KB206": (ADR, "> **Date**: 2026-11-24", "> **Date**: ⟦24.11.2026⟧"),
+    "KB403": (ADR, "## Consequences\n", "## Results\n"),
+    "KB404": (ADR_HUB, "| [0003](0003-pyromark-is-the-parse-door.md) | pyromark is the parse door, markdown-it-py its oracle | Accepted |\n", ""),
+    "KB405": (ADR, "> **Related**: ", "> **Supersedes**: ⟦[ADR-0002](0002-supervisor-inside-its-own-cell.md)⟧\n> **Related**: "),
+    "KB411": (f"{PRD}/STATUS.md", "| milestone | state |", "| milestone | since |"),
+    "KB412": (f"{PRD}/README.md", "> **Status**: 🟡 In design", "> **Status**: ⟦🟢 Shipped⟧"),
+    "KB413": (f"{PRD}/README.md", "> **Size**: small", "> **Size**: big"),
+    "KB431": (SHAREOUT, "> **Date**: 2026-11-24", "> **Date**: ⟦2026-11-23⟧"),
     "KB501": (TRIAL, "### S1 [AGENT] Look", "⟦### S1 [AGENT]: Look⟧"),
     "KB502": (TRIAL, "- **Needs**: S2", "- **⟦Nedes⟧**: S2"),
     "KB503": (TRIAL, "### S2 [HUMAN] Unseal\n\n- **Who**: key holder · **When**", "⟦### S2 [HUMAN] Unseal⟧\n\n- **When**"),
@@ -54,6 +65,10 @@ PLANTS = {
 PLACES = {
     "KB107": (ROOT_HUB, "# vibe: the knowledge base"),
     "KB203": (ADR, "# ADR-0003: pyromark is the parse door, markdown-it-py its oracle"),
+    "KB403": (ADR, "# ADR-0003: pyromark is the parse door, markdown-it-py its oracle"),
+    "KB404": (ADR_HUB, "# Architecture decision records"),
+    "KB411": (f"{PRD}/STATUS.md", "# Status of the trial"),
+    "KB413": (f"{PRD}/README.md", "# Trial"),
     "KB504": (TRIAL, "### S3 [AGENT] Log in"),
     "KB505": (TRIAL, "### S3 [AGENT] Log in"),
     "KB506": (TRIAL, "### S2 [HUMAN] Unseal"),
@@ -117,10 +132,12 @@ def test_planted(base, rule):
 
 
 def test_a_new_page_nobody_lists(base):
-    text = (base / VAULT).read_text()
-    (base / "vibe/guidebooks/lab-ecosystem/alone.md").write_text(
-        text.replace("Secrets & Vault", "Alone")
+    text = "".join(
+        line.replace("Secrets & Vault", "Alone")
+        for line in (base / VAULT).read_text().splitlines(keepends=True)
+        if "**Related**" not in line
     )
+    (base / "vibe/guidebooks/lab-ecosystem/alone.md").write_text(text)
     answer, _ = lint(base)
     assert [(f["rule"], f["path"]) for f in answer["findings"]] == [
         ("KB107", "vibe/guidebooks/lab-ecosystem/README.md")
@@ -143,11 +160,62 @@ def test_an_unreadable_page(base):
     assert [(f["rule"], f["line"], f["column"]) for f in answer["findings"]] == [("KB001", 1, 1)]
 
 
+def alone(base):
+    """Return (rule, path, line, column) of each finding."""
+    answer, _ = lint(base)
+    return [(f["rule"], f["path"], f["line"], f["column"]) for f in answer["findings"]]
+
+
+def test_a_status_page_that_is_missing_is_one_finding(base):
+    """The README's link to it is not a second one."""
+    (base / PRD / "STATUS.md").unlink()
+    assert alone(base) == [("KB411", f"{PRD}/README.md", 3, 1)]
+
+
+def test_an_investigation_of_another_name(base):
+    (base / f"{INV}.md").rename(base / "vibe/investigations/trial.md")
+    edit(base, "vibe/investigations/README.md", "(INV-900-trial.md)", "(trial.md)")
+    assert alone(base) == [("KB421", "vibe/investigations/trial.md", 3, 1)]
+
+
+def test_an_investigation_that_lost_its_stub(base):
+    """Its pages are not orphans too."""
+    (base / INV).mkdir()
+    text = (base / f"{INV}.md").read_text().replace("(README.md)", "(../README.md)")
+    text = text.replace("(../README.md)", "(../../README.md)", 1)
+    for name in ("one", "two"):
+        (base / INV / f"{name}.md").write_text(text)
+    (base / f"{INV}.md").unlink()
+    edit(base, "vibe/investigations/README.md", "[trial](INV-900-trial.md)", "trial")
+    assert alone(base) == [("KB422", f"{INV}/one.md", 3, 1)]
+
+
+def test_a_superseded_decision_is_written_everywhere(base):
+    """The older record's status, and its row in the index, which that makes wrong."""
+    path, old, new = PLANTS["KB405"]
+    edit(base, path, old, new.replace("⟦", "").replace("⟧", ""))
+    lint(base, "--fix")
+    by = "Superseded by [ADR-0003](0003-pyromark-is-the-parse-door.md)"
+    older = (base / "vibe/ADR/0002-supervisor-inside-its-own-cell.md").read_text()
+    assert f"> **Status**: {by}\n" in older
+    assert f"cell | {by} |\n" in (base / ADR_HUB).read_text()
+
+
 def test_every_rule_is_planted():
-    apart = {"KB001", "KB106"}  # the two tests above
+    apart = {"KB001", "KB106", "KB421", "KB422"}  # the tests above
     assert {rule.id for rule in RULES} == {*PLANTS, *apart}
 
 
+# What a fix writes, where that is not the text as it was: rule → (path if another, text).
+MENDED = {
+    "KB104": (None, "[this](README.md)"),
+    "KB107": (None, "(guidebooks/README.md)"),
+    "KB108": (ADR, "[Secrets & Vault](../guidebooks/lab-ecosystem/secrets-and-vault.md)"),
+    "KB405": (
+        "vibe/ADR/0002-supervisor-inside-its-own-cell.md",
+        "Superseded by [ADR-0003](0003-pyromark-is-the-parse-door.md)",
+    ),
+}
 FIXABLE = [rule.id for rule in RULES if rule.fixable]
 
 
@@ -164,14 +232,13 @@ def test_fix_mends_and_a_second_run_changes_nothing(base, rule):
     assert (answer["findings"], code) == ([], 0)
     assert answer["summary"]["fixed"] == 1
     mended = (base / path).read_text()
-    if rule not in ("KB104", "KB107", "KB901"):
-        assert mended == before
-    elif rule == "KB104":
-        assert "[this](README.md)" in mended
-    elif rule == "KB107":
-        assert "(guidebooks/README.md)" in mended
-    else:
+    if rule in MENDED:
+        other, text = MENDED[rule]
+        assert text in (base / (other or path)).read_text()
+    elif rule == "KB901":
         assert "kb-ignore" not in mended
+    else:
+        assert mended == before
     again, _ = lint(base, "--fix")
     assert again["summary"]["fixed"] == 0
     assert (base / path).read_text() == mended

@@ -100,7 +100,9 @@ def _cells(
         field = fields.get(name)
         if name in STATUS:
             emoji = any(has_emoji(entry.row.cell(index).text) for entry in mine)
-            yield status_for(page, record, kb, emoji=emoji)
+            status = status_for(page, record, kb, emoji=emoji)
+            words = plain(status) or title_of(record)
+            yield link_to(page.path, record, words) if index in linked else status
         elif index in linked or name in _NUMBERS | _TITLES:
             before = plain(like.row.cell(index).text) if like else ""
             words = _words(name, record, before, titled=titled)
@@ -131,7 +133,7 @@ def _words(name: str, record: Page, before: str, *, titled: bool) -> str:
     if not titled:
         return title_of(record)
     if name not in _NUMBERS:
-        return decision(title_of(record))
+        return decision(record)
     own = number(record.path) or ""
     digits = re.fullmatch(r"(\D*)(\d+)", before)
     return f"{digits[1]}{int(own):0{len(digits[2])}}" if digits and own else own
