@@ -2,6 +2,7 @@
 
 import shutil
 
+from kbtool.app.lint import lint_project
 from support.sandbox import ROOT
 
 UNSEAL = "vibe/runbooks/unseal-vault-after-a-restart.md"
@@ -139,13 +140,8 @@ def pages(folder):
     for name in ("AGENTS.md", "README.md", "CHANGELOG.md", "LICENSE"):
         shutil.copy(ROOT / name, folder / name)
     shutil.copytree(ROOT / "sandbox", folder / "sandbox")
-    for name in (
-        "kbtool",
-        "tests",
-        "bench",
-        "tools",
-        ".ci",
-    ):  # only names: AGENTS.md speaks of them
+    # Of these only the names: AGENTS.md speaks of them.
+    for name in ("kbtool", "tests", "bench", "tools", ".ci"):
         shutil.copytree(ROOT / name, folder / name, ignore=_MADE, copy_function=_touch)
     (folder / "Makefile").touch()
     (folder / "kbtool.toml").write_text('[production]\naddresses = ["192.0.2.7"]\n')
@@ -156,6 +152,8 @@ def pages(folder):
         "\n\n## Writing one",
         "\n| [Trial](trial.md) | trying |\n\n## Writing one",
     )
+    # The map of AGENTS.md has the folders that were added.
+    lint_project([str(folder)], select=["KB601"], mend=True, cached=False)
     return folder
 
 
