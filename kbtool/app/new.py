@@ -82,7 +82,7 @@ def make_page(ask: Ask, *, dry: bool = False) -> Made:
             ask.into,
             ask.big,
         )
-        drafted = draft(before, request, _templates())
+        drafted = draft(before, request, builtin_templates())
         made = linked(before, drafted, chosen_rules(workspace))
         notices = (*drafted.notes, *outside.notices)
     if not dry:
@@ -173,7 +173,7 @@ def _today() -> date:
 
 
 @cache
-def _templates() -> Mapping[str, str]:
+def builtin_templates() -> Mapping[str, str]:
     """Return the built-in templates by name."""
     folder = files("kbtool.scaffold") / "templates"
     return {

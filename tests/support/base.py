@@ -125,7 +125,8 @@ def add_kinds(base):
                 listing.write(f"\n| page | status |\n| --- | --- |\n{row} {status} |\n")
 
 
-_MADE = shutil.ignore_patterns("__pycache__", "*.md")
+# With an __init__.py, `python -m kbtool` in the copy would start the copy.
+_LEFT_OUT = shutil.ignore_patterns("__pycache__", "__init__.py", "*.md")
 
 
 def _touch(_source, target):
@@ -142,7 +143,7 @@ def pages(folder):
     shutil.copytree(ROOT / "sandbox", folder / "sandbox")
     # Of these only the names: AGENTS.md speaks of them.
     for name in ("kbtool", "tests", "bench", "tools", ".ci"):
-        shutil.copytree(ROOT / name, folder / name, ignore=_MADE, copy_function=_touch)
+        shutil.copytree(ROOT / name, folder / name, ignore=_LEFT_OUT, copy_function=_touch)
     (folder / "Makefile").touch()
     (folder / "kbtool.toml").write_text('[production]\naddresses = ["192.0.2.7"]\n')
     (folder / "vibe/runbooks/trial.md").write_text(TRIAL)
