@@ -25,7 +25,7 @@ _LINK = re.compile(r"!?\[([^\]\n]*)\]\([^)\n]*\)")
 _HANDS = re.compile(r"hands? over", re.IGNORECASE)
 _HANDED = re.compile(r"\*\*hands? over(?: to)?:?\*\*:?", re.IGNORECASE)
 _ENTRY = re.compile(r"(?:(?!\s(?:and|or)\s)[^,;/·\n])+")
-_ARTICLE = re.compile(r"\s*(?:(?:and|or|then|back|to|the|an?)\s+)*", re.IGNORECASE)
+_ARTICLE = re.compile(r"\s*(?:(?:and|or|then|else|otherwise|back|to|the|an?)\s+)*", re.IGNORECASE)
 _CAPITALISED = r"[A-ZÀ-Þ0-9][\w'’&-]*(?: [A-ZÀ-Þ0-9&][\w'’&-]*)*"
 _NAME = re.compile(_CAPITALISED)
 _HANDED_TO = re.compile(
@@ -152,7 +152,10 @@ RULE = Rule(
         },
     ),
     bad=(
-        _page(_ROW.format("⟦Ghost Writer⟧ and Lab Cartographer"), _FLOW.format("**⟦Lab Carter⟧**")),
+        _page(
+            _ROW.format("⟦Ghost Writer⟧ for prose, else ⟦Ghost Reader⟧ and Lab Cartographer"),
+            _FLOW.format("**⟦Lab Carter⟧**"),
+        ),
         _page(
             _H3.format("**⟦Ghost Writer⟧** · **When**: never"),
             _FLOW.format("[⟦Lab Carter⟧](#personas)"),
