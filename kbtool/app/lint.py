@@ -42,7 +42,7 @@ def lint_project(
     """
     workspace = open_workspace(paths)
     places = [workspace.relative(path) for path in paths]
-    rules = _rules(workspace, select, ignore)
+    rules = chosen_rules(workspace, select, ignore)
     fixed = 0
     changed: tuple[str, ...] = ()
     with Outside(workspace.root, cached=cached) as outside:
@@ -55,7 +55,14 @@ def lint_project(
     return Linted(kb, findings, pages, report.suppressed, fixed, changed, outside.notices)
 
 
-def _rules(workspace: Workspace, select: Sequence[str], ignore: Sequence[str]) -> tuple[Rule, ...]:
+def chosen_rules(
+    workspace: Workspace, select: Sequence[str] = (), ignore: Sequence[str] = ()
+) -> tuple[Rule, ...]:
+    """Return the rules of the project, narrowed by ids or names.
+
+    Raises:
+        UsageError: an id or name is unknown.
+    """
     config = workspace.root.config
     return choose(
         RULES,

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+# Hidden folders are never pages; these hold what tools made or fetched.
+UNREAD_FOLDERS: Final = frozenset({"node_modules", "__pycache__", "build", "dist", "venv"})
 RELATIONS: Final[Mapping[str, str]] = {
     "Related": "Related",
     "Upstream": "Downstream",

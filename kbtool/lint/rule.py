@@ -48,4 +48,5 @@ class Rule:
     severity: Severity = "error"
     fixable: bool = False
     presets: tuple[str, ...] = ("lab",)
+    outside: bool = False  # also asked about the pages beside the base
     options: Options | None = None  # option name → default

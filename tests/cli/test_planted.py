@@ -55,6 +55,9 @@ PLANTS = {
     "KB511": (TRIAL, 'role_id=@"$KB_SECRETS/ERP_ROLE_ID"', 'role_id="⟦$(cat "$KB_SECRETS/ERP_ROLE_ID")⟧"'),
     "KB512": (TRIAL, "**When**: `$SEALED == true`", "**When**: ⟦`$SELED == true`⟧"),
     "KB513": (UNSEAL, "umask 077\n", "umask 077; true\n"),
+    "KB601": ("AGENTS.md", "<!-- kb-generated map -->\n\n| folder | what |", "⟦<!-- kb-generated map -->⟧\n\n| folder | why |"),
+    "KB602": ("AGENTS.md", "## Operating rules\n", "## Operating rules\n\nSee `⟦kbtool/gone.py⟧` and `kbtool lint`.\n"),
+    "KB603": ("AGENTS.md", "## Operating rules\n", "## Personas\n\n### ADR Scribe\n\n- **Hands over to**: ⟦Ghost Writer⟧\n\n## Operating rules\n"),
     "KB901": (VAULT, "## What goes wrong", "⟦<!-- kb-ignore KB101: none here -->⟧\n\n## What goes wrong"),
     "KB902": (VAULT, "## What goes wrong\n", "## What goes wrong\n\n⟦<!-- kb-ignore KB101 -->⟧\nSee [this](gone.md).\n"),
 }  # fmt: skip

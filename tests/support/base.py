@@ -2,6 +2,7 @@
 
 import shutil
 
+from kbtool.app.lint import lint_project
 from support.sandbox import ROOT
 
 UNSEAL = "vibe/runbooks/unseal-vault-after-a-restart.md"
@@ -124,6 +125,15 @@ def add_kinds(base):
                 listing.write(f"\n| page | status |\n| --- | --- |\n{row} {status} |\n")
 
 
+# With an __init__.py, `python -m kbtool` in the copy would start the copy.
+_LEFT_OUT = shutil.ignore_patterns("__pycache__", "__init__.py", "*.md")
+
+
+def _touch(_source, target):
+    with open(target, "w"):
+        pass
+
+
 def pages(folder):
     """A copy of the base, with a page of each kind and a runbook without evidence; no findings."""
     shutil.copytree(ROOT / "vibe", folder / "vibe")
@@ -131,9 +141,10 @@ def pages(folder):
     for name in ("AGENTS.md", "README.md", "CHANGELOG.md", "LICENSE"):
         shutil.copy(ROOT / name, folder / name)
     shutil.copytree(ROOT / "sandbox", folder / "sandbox")
-    for name in ("kbtool", "tests"):
-        (folder / name).mkdir()
-        (folder / name / "a.txt").touch()
+    # Of these only the names: AGENTS.md speaks of them.
+    for name in ("kbtool", "tests", "bench", "tools", ".ci"):
+        shutil.copytree(ROOT / name, folder / name, ignore=_LEFT_OUT, copy_function=_touch)
+    (folder / "Makefile").touch()
     (folder / "kbtool.toml").write_text('[production]\naddresses = ["192.0.2.7"]\n')
     (folder / "vibe/runbooks/trial.md").write_text(TRIAL)
     edit(
@@ -142,6 +153,8 @@ def pages(folder):
         "\n\n## Writing one",
         "\n| [Trial](trial.md) | trying |\n\n## Writing one",
     )
+    # The map of AGENTS.md has the folders that were added.
+    lint_project([str(folder)], select=["KB601"], mend=True, cached=False)
     return folder
 
 

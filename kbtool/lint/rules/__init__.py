@@ -42,6 +42,9 @@ from kbtool.lint.rules import (
     kb511_secret_in_argv,
     kb512_unset_name,
     kb513_evidence,
+    kb601_agents_map,
+    kb602_agents_references,
+    kb603_agents_personas,
     kb901_unused_ignore,
     kb902_ignore_without_reason,
 )
@@ -85,6 +88,9 @@ RULES: Final[tuple[Rule, ...]] = (
     kb511_secret_in_argv.RULE,
     kb512_unset_name.RULE,
     kb513_evidence.RULE,
+    kb601_agents_map.RULE,
+    kb602_agents_references.RULE,
+    kb603_agents_personas.RULE,
     kb901_unused_ignore.RULE,
     kb902_ignore_without_reason.RULE,
 )
