@@ -79,12 +79,9 @@ def _mended(
     places: Sequence[str],
 ) -> tuple[KnowledgeBase, Report, int, tuple[str, ...]]:
     """Fix what is reported under the places, and write it."""
-    latest = kb
 
     def rebuild(texts: Mapping[str, str]) -> KnowledgeBase:
-        nonlocal latest
-        latest = latest.changed({path: parse_page(path, text) for path, text in texts.items()})
-        return latest
+        return kb.changed({path: parse_page(path, text) for path, text in texts.items()})
 
     mine = replace(
         report,
@@ -92,5 +89,5 @@ def _mended(
     )
     done = fix(kb, rules, mine, rebuild)
     workspace.write(done.texts)
-    after = kb.changed({path: parse_page(path, text) for path, text in done.texts.items()})
+    after = rebuild(done.texts)
     return after, lint(after, rules), done.count, tuple(sorted(done.texts))

@@ -1,7 +1,7 @@
 """Applying fixes: passes over the texts until nothing changes. Pure; writing is the caller's."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,7 +11,7 @@ from kbtool.lint.rule import Finding, Rule
 from kbtool.text import Edit, apply_edits
 
 PASSES: Final = 10
-Rebuild = Callable[[Mapping[str, str]], KnowledgeBase]
+Rebuild = Callable[[Mapping[str, str]], KnowledgeBase]  # the first base with these texts in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +32,16 @@ def fix(kb: KnowledgeBase, rules: Sequence[Rule], report: Report, rebuild: Rebui
     texts: dict[str, str] = {}
     first = len(report.findings)
     for _ in range(PASSES):
-        step = _pass(kb, rules, report, rebuild)
+        step = _pass(kb, rules, report, _beside(texts, rebuild))
         if step is None:
             break
         kb, report, changed = step
-        texts |= changed
+        texts = {**texts, **changed}
     return Fixed(texts, report, first - len(report.findings))
+
+
+def _beside(texts: Mapping[str, str], rebuild: Rebuild) -> Rebuild:
+    return lambda changed: rebuild({**texts, **changed})
 
 
 Step = tuple[KnowledgeBase, Report, dict[str, str]]
@@ -67,21 +71,36 @@ def _try(
     rebuild: Rebuild,
     findings: Sequence[Finding],
 ) -> Step | None:
-    edits = _compatible(findings)
-    changed = {path: apply_edits(kb.pages[path].text, own) for path, own in edits.items()}
-    changed = {path: text for path, text in changed.items() if text != kb.pages[path].text}
-    if not changed:
-        return None
-    after = rebuild(changed)
-    left = lint(after, rules)
-    if _prints(left) < _prints(report):
-        return after, left, changed
+    """Apply the fixes, and then what they call for: a page that was changed gets its date."""
+    before = _prints(report.findings)
+    texts: dict[str, str] = {}
+    for _ in range(2):
+        changed = _changed(kb, findings)
+        if not changed:
+            return None
+        texts |= changed
+        kb = rebuild(texts)
+        left = lint(kb, rules)
+        if _prints(left.findings) < before:
+            return kb, left, texts
+        findings = [f for f in left.findings if f.fix and _print(f) not in before]
     return None
 
 
-def _prints(report: Report) -> Counter[tuple[str, str, str]]:
-    """Return fingerprints: rule, page and message, since offsets move."""
-    return Counter((f.rule, f.path, f.message) for f in report.findings)
+def _changed(kb: KnowledgeBase, findings: Sequence[Finding]) -> dict[str, str]:
+    """Return the pages that the fixes change, with their new texts."""
+    edits = _compatible(findings)
+    texts = {path: apply_edits(kb.pages[path].text, own) for path, own in edits.items()}
+    return {path: text for path, text in texts.items() if text != kb.pages[path].text}
+
+
+def _prints(findings: Iterable[Finding]) -> Counter[tuple[str, str, str]]:
+    return Counter(map(_print, findings))
+
+
+def _print(finding: Finding) -> tuple[str, str, str]:
+    """Return the finding's fingerprint: rule, page and message, since offsets move."""
+    return finding.rule, finding.path, finding.message
 
 
 def _compatible(findings: Sequence[Finding]) -> dict[str, list[Edit]]:
