@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from kbtool.adapters.checkout import Checkout
-from kbtool.adapters.git import GitError, answer
+from kbtool.adapters.git import GitError, NothingThere, answer
 from kbtool.graph.facts import BaseBranch
 
 _USUAL = ("main", "master")
@@ -49,7 +49,7 @@ def _default(here: Checkout) -> Iterator[str]:
     try:
         origin = answer(here.root, "symbolic-ref", "--quiet", "refs/remotes/origin/HEAD")
         yield origin.decode("utf-8", "replace").strip()
-    except GitError:
+    except NothingThere:
         pass  # a clone of one commit, or a repository of its own
     for name in _USUAL:
         yield from _named(name)
@@ -58,6 +58,6 @@ def _default(here: Checkout) -> Iterator[str]:
 def _fork(here: Checkout, name: str, tip: str) -> str:
     try:
         return answer(here.root, "merge-base", "HEAD", tip).decode().strip()
-    except GitError as error:
+    except NothingThere as error:
         hint = " in this shallow clone (git fetch --unshallow)" if here.shallow else ""
         raise GitError(f"no commit in common with {name}{hint}") from error

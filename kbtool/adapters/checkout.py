@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from kbtool.adapters.blobs import Blobs
-from kbtool.adapters.git import GitError, answer
+from kbtool.adapters.git import GitError, NothingThere, answer
 
 _FILES: Final = ("100644", "100755", "100664")  # the modes of regular files
 
@@ -44,15 +44,23 @@ class Checkout:
 
     @cached_property
     def head(self) -> str | None:
-        """The commit checked out, None before the first one."""
+        """The commit checked out, None before the first one.
+
+        Raises:
+            GitError: git cannot tell.
+        """
         return self.commit("HEAD")
 
     def commit(self, revision: str) -> str | None:
-        """Return the commit that HEAD or a reference (`refs/…`) names, None where it names none."""
+        """Return the commit that HEAD or a reference (`refs/…`) names, None where it names none.
+
+        Raises:
+            GitError: git cannot tell.
+        """
         try:
             named = answer(self.root, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
             return decoded(named).strip()
-        except GitError:
+        except NothingThere:
             return None
 
     def files(self, commit: str) -> Mapping[str, Entry]:

@@ -8,6 +8,7 @@ from typing import Final
 
 PATIENCE: Final = 60.0  # seconds for one answer
 _SETTINGS: Final = (
+    "advice.graftFileDeprecated=false",  # said of every graft file, ours is empty
     "core.fsmonitor=false",
     f"core.hooksPath={os.devnull}",
     "diff.renameLimit=1000",
@@ -17,8 +18,15 @@ _SETTINGS: Final = (
 )
 
 
+_OWN: Final = ("GIT_CONFIG_GLOBAL", "XDG_CONFIG_HOME")  # where a person says what is safe
+
+
 class GitError(Exception):
     """Git gave no answer; the text says why, in a few words."""
+
+
+class NothingThere(GitError):
+    """Git answered, without complaint, that there is none."""
 
 
 def environment() -> Mapping[str, str]:
@@ -27,9 +35,11 @@ def environment() -> Mapping[str, str]:
     No operator configuration can change what is printed, no prompt can wait, nothing is fetched,
     nothing is written, and history is what was committed.
     """
-    return {
+    own = {name: os.environ[name] for name in _OWN if name in os.environ}
+    return own | {
         "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
         "HOME": os.environ.get("HOME", "/"),
+        "GIT_ALLOW_PROTOCOL": "none",
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_GRAFT_FILE": os.devnull,
         "GIT_NO_LAZY_FETCH": "1",
@@ -50,6 +60,7 @@ def answer(root: Path, *arguments: str, given: bytes = b"") -> bytes:
     """Return what git prints.
 
     Raises:
+        NothingThere: it says, by its exit code alone, that there is nothing.
         GitError: git is missing, refuses, fails, or does not end.
     """
     try:
@@ -67,6 +78,8 @@ def answer(root: Path, *arguments: str, given: bytes = b"") -> bytes:
         raise GitError(f"git cannot be started: {error.strerror}") from error
     except subprocess.TimeoutExpired as error:
         raise GitError(f"git gave no answer within {PATIENCE:.0f} s") from error
+    if done.returncode == 1 and not done.stderr:
+        raise NothingThere("git has no answer")
     if done.returncode:
         raise GitError(_why(root, done.stderr.decode("utf-8", "replace")))
     return done.stdout
@@ -78,8 +91,8 @@ def _why(root: Path, complaint: str) -> str:
     if "dubious ownership" in complaint:
         trust = f"git config --global --add safe.directory {root}"
         return f"git distrusts a folder of another user ({trust})"
-    first = complaint.strip().partition("\n")[0].removeprefix("fatal: ")
-    return f"git failed: {first}" if first else "git failed"
+    lines = [line for line in complaint.splitlines() if not line.startswith(("hint:", "warning:"))]
+    return f"git failed: {lines[0].removeprefix('fatal: ')}" if lines else "git failed"
 
 
 def _git(root: Path, *arguments: str) -> str | None:

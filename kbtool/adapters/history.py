@@ -75,6 +75,7 @@ class History:
         here = self._checkout
         if here.head is None:
             return
+        changes = self._changes  # what cannot be read is found out before anything is said
         files = here.files(here.head)
         if path not in files:
             if path not in here.present:
@@ -89,10 +90,10 @@ class History:
             return
         if known != text:
             yield from _today(known, text, after)
-        yield from self._committed(Node(here.prefix + path, files[path].blob), after)
+        past = _past(changes, Node(here.prefix + path, files[path].blob))
+        yield from self._committed([each for each in past if after < each[1].day <= self._today])
 
-    def _committed(self, node: Node, after: date) -> Iterator[Revision]:
-        changes = [each for each in self._past(node) if after < each[1].day <= self._today]
+    def _committed(self, changes: Sequence[tuple[Node, Change]]) -> Iterator[Revision]:
         for made, change in sorted(changes, key=lambda each: each[1].day, reverse=True):
             now = self._text(made)
             old = self._text(change.before[0]) if change.before else None
@@ -101,18 +102,6 @@ class History:
 
     def _text(self, node: Node) -> str | None:
         return self._checkout.blobs.text(node.blob)
-
-    def _past(self, node: Node) -> Iterator[tuple[Node, Change]]:
-        """Yield each content on the way to `node`, with what made it; merges made none."""
-        seen, waiting = {node}, [node]
-        while waiting:
-            made = waiting.pop()
-            for change in self._changes.get(made, ()):
-                if not change.merge:
-                    yield made, change
-                fresh = set(change.before) - seen
-                seen |= fresh
-                waiting += fresh
 
     @cached_property
     def _changes(self) -> Mapping[Node, Sequence[Change]]:
@@ -142,6 +131,19 @@ class History:
         if os.path.lexists(os.path.join(self._checkout.root, path)):
             return None
         return self._checkout.blobs.text(entry.blob)
+
+
+def _past(changes: Mapping[Node, Sequence[Change]], node: Node) -> Iterator[tuple[Node, Change]]:
+    """Yield each content on the way to `node`, with what made it; merges made none."""
+    seen, waiting = {node}, [node]
+    while waiting:
+        made = waiting.pop()
+        for change in changes.get(made, ()):
+            if not change.merge:
+                yield made, change
+            fresh = set(change.before) - seen
+            seen |= fresh
+            waiting += fresh
 
 
 def _today(before: str | None, text: str, after: date) -> Iterator[Revision]:

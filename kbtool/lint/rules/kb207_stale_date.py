@@ -30,7 +30,7 @@ def check(page: Page, kb: KnowledgeBase, _options: Options) -> Iterator[Finding]
     if field is None or day is None or day > date.max - _GRACE:
         return
     later = kb.facts.revisions(page.path, page.text, day + _GRACE)
-    newest = next((each for each in later if _says_else(page.path, each)), None)
+    newest = next((each for each in later if _says_else(page, each)), None)
     if newest:
         where = f"in {newest.commit[:10]}" if newest.commit else "and is not committed"
         message = f"{_FIELD} {day}, but the text changed on {newest.day} {where}"
@@ -38,10 +38,11 @@ def check(page: Page, kb: KnowledgeBase, _options: Options) -> Iterator[Finding]
         yield Finding(page.path, field.value_span, message, "", fix)
 
 
-def _says_else(path: str, change: Revision) -> bool:
+def _says_else(page: Page, change: Revision) -> bool:
     if change.before is None or change.before == change.after:
         return change.before is None
-    return body(parse_page(path, change.before)) != body(parse_page(path, change.after))
+    now = page if change.after == page.text else parse_page(page.path, change.after)
+    return body(parse_page(page.path, change.before)) != body(now)
 
 
 RULE = Rule(
