@@ -35,7 +35,15 @@ def _apart(page: Page) -> Iterator[Span]:
     yield from generated_whole(page)
     for link in page.links:
         if link.target_span:
-            yield link.target_span
+            yield (
+                _whole(page.text, link.target_span) if link.kind != "autolink" else link.target_span
+            )
+
+
+def _whole(text: str, span: Span) -> Span:
+    """Return a target with the angle brackets that its blanks may need."""
+    bracketed = text[span.start - 1 : span.start] + text[span.end : span.end + 1] == "<>"
+    return Span(span.start - 1, span.end + 1) if bracketed else span
 
 
 def sections(page: Page) -> dict[str, tuple[Heading, str]]:
@@ -44,7 +52,7 @@ def sections(page: Page) -> dict[str, tuple[Heading, str]]:
     tops = [h for h in page.headings if h.level <= 2 and h.span.start in starts]
     ends = [heading.span.start for heading in tops[1:]] + [len(page.text)]
     found: dict[str, tuple[Heading, str]] = {}
-    for heading, end in zip(tops, ends, strict=True):
+    for heading, end in zip(tops, ends, strict=False):
         if heading.level == 2:
             name = heading.text.casefold()
             first, before = found.get(name, (heading, ""))

@@ -648,7 +648,7 @@ def test_paths_of_a_branch_are_the_projects(repo):
 
 # ---------------------------------------------------------------------- against git's own walk
 def test_the_days_are_those_git_itself_tells_page_by_page(repo):
-    """Random edits, renames and merges; git's answer for each page, one process each."""
+    """Random edits and renames; git's answer for each page, one process each."""
     chance = random.Random(7)
     pages = {f"p{number}.md": [f"{number} {line}" for line in range(30)] for number in range(8)}
     day = date(2020, 1, 1)
