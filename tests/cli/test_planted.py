@@ -2,10 +2,12 @@
 
 import json
 import os
+import shutil
+from datetime import datetime
 
 import pytest
 from click.testing import CliRunner
-from support.base import UNSEAL, edit, pages
+from support.base import UNSEAL, committed, edit, pages
 
 from kbtool.cli.lint import command
 from kbtool.lint.rules import RULES
@@ -31,6 +33,8 @@ PLANTS = {
     "KB204": (ADR, "> **Deciders**: kbtool maintainers", "> ⟦**Deciders:** kbtool maintainers⟧"),
     "KB205": (ADR, "> **Status**: Accepted", "> **Status**: ⟦Agreed⟧"),
     "KB206": (ADR, "> **Date**: 2026-11-24", "> **Date**: ⟦24.11.2026⟧"),
+    "KB207": (VAULT, "## What goes wrong\n", "## What goes wrong\n\nMore.\n"),
+    "KB406": (ADR, "## Decision\n", "⟦## Decision⟧\n\nSomething else.\n"),
     "KB501": (TRIAL, "### S1 [AGENT] Look", "⟦### S1 [AGENT]: Look⟧"),
     "KB502": (TRIAL, "- **Needs**: S2", "- **⟦Nedes⟧**: S2"),
     "KB503": (TRIAL, "### S2 [HUMAN] Unseal\n\n- **Who**: key holder · **When**", "⟦### S2 [HUMAN] Unseal⟧\n\n- **When**"),
@@ -50,11 +54,15 @@ PLANTS = {
 # Where a mark would have to stand in text the plant does not write: rule → (path, text of the place).
 PLACES = {
     "KB107": (ROOT_HUB, "# vibe: the knowledge base"),
+    "KB207": (VAULT, "2026-11-24"),
     "KB203": (ADR, "# ADR-0003: pyromark is the parse door, markdown-it-py its oracle"),
     "KB504": (TRIAL, "### S3 [AGENT] Log in"),
     "KB505": (TRIAL, "### S3 [AGENT] Log in"),
     "KB506": (TRIAL, "### S2 [HUMAN] Unseal"),
 }
+
+
+HISTORY = ("KB207", "KB406")  # planted into a repository: they speak of what changed
 
 
 def lint(folder, *arguments):
@@ -92,6 +100,9 @@ def test_the_copy_is_clean(base):
 @pytest.mark.parametrize("rule", PLANTS)
 def test_planted(base, rule):
     path, old, new = PLANTS[rule]
+    if rule in HISTORY:
+        committed(base)
+        assert lint(base)[0]["findings"] == []
     edit(base, path, old, new.replace("⟦", "").replace("⟧", ""))
     if rule == "KB510":
         edit(base, path, "|| [ $? -eq 2 ]", "-address=http://192.0.2.7")
@@ -140,8 +151,37 @@ def test_an_unreadable_page(base):
     assert [(f["rule"], f["line"], f["column"]) for f in answer["findings"]] == [("KB001", 1, 1)]
 
 
+def added(base, name):
+    """A copy of a record under another name, listed by the hub."""
+    shutil.copy(base / ADR, base / "vibe/ADR" / name)
+    edit(
+        base,
+        ADR_HUB,
+        "\n\n## Writing one",
+        f"\n| [copy]({name}) | copy | Accepted |\n\n## Writing one",
+    )
+
+
+def test_a_record_with_another_form_of_name(base):
+    added(base, "42-Copy.md")
+    (finding,) = lint(base)[0]["findings"]
+    assert (finding["rule"], finding["path"], finding["line"]) == (
+        "KB401",
+        "vibe/ADR/42-Copy.md",
+        3,
+    )
+    assert "0042-copy.md" in finding["help"]
+
+
+def test_two_records_of_one_number(base):
+    added(base, "0003-a-copy.md")
+    (finding,) = lint(base)[0]["findings"]
+    assert (finding["rule"], finding["path"], finding["line"]) == ("KB402", ADR, 3)
+    assert "vibe/ADR/0003-a-copy.md" in finding["message"]
+
+
 def test_every_rule_is_planted():
-    apart = {"KB001", "KB106"}  # the two tests above
+    apart = {"KB001", "KB106", "KB401", "KB402"}  # the tests above
     assert {rule.id for rule in RULES} == {*PLANTS, *apart}
 
 
@@ -156,13 +196,17 @@ def test_fix_mends_and_a_second_run_changes_nothing(base, rule):
     if rule == "KB206":
         new = "> **Date**: 2026/11/24"
     before = (base / path).read_text()
+    if rule in HISTORY:
+        committed(base)
     edit(base, path, old, new.replace("⟦", "").replace("⟧", ""))
     answer, code = lint(base, "--fix")
     assert (answer["findings"], code) == ([], 0)
     assert answer["summary"]["fixed"] == 1
     mended = (base / path).read_text()
-    if rule not in ("KB104", "KB107", "KB901"):
+    if rule not in ("KB104", "KB107", "KB207", "KB901"):
         assert mended == before
+    elif rule == "KB207":
+        assert f"> **Last Updated**: {datetime.now().astimezone().date()}\n" in mended
     elif rule == "KB104":
         assert "[this](README.md)" in mended
     elif rule == "KB107":

@@ -2,6 +2,7 @@
 
 import shutil
 
+from support.git import Repo
 from support.sandbox import ROOT
 
 UNSEAL = "vibe/runbooks/unseal-vault-after-a-restart.md"
@@ -71,6 +72,13 @@ def pages(folder):
         "\n| [Trial](trial.md) | trying |\n\n## Writing one",
     )
     return folder
+
+
+def committed(folder):
+    """The copy as a repository of one commit, older than every page's date."""
+    repo = Repo(folder)
+    repo.commit()
+    return repo
 
 
 def edit(folder, path, old, new):
