@@ -3,7 +3,8 @@
 A page's past is walked from content to content, not from commit to commit: what made the content
 HEAD has, what made the content before that, and so on. So a change that a merge threw away is no
 change, a merge that only brings two changes together is none of its own, a rename goes on under
-the old name, and no order of commits or clocks has to be trusted. ADR-0008 has the figures.
+the old name, and no order of commits or clocks has to be trusted. A first commit brings what was
+there before: when that was written is not known. ADR-0008 has the figures.
 """
 
 import os
@@ -31,7 +32,7 @@ _LOG: Final = (
     "--no-color",
     "--no-notes",
     "--date=short",  # in the author's own time zone
-    "--format=%x01%H %ad",
+    "--format=%x01%H %ad %P",
     "HEAD",
     "--",
     ":(top)*.md",
@@ -52,7 +53,7 @@ class Change(NamedTuple):
     day: date
     commit: str
     before: tuple[Node, ...]
-    merge: bool  # it brought several together
+    dated: bool  # its day says when the text was written: no merge, no first commit
 
 
 class History:
@@ -67,7 +68,8 @@ class History:
         """Yield the changes of a page that were made after a day, newest first.
 
         What differs between HEAD and `text` was changed today. A page git ignores, keeps in
-        another form, or holds in another repository has no past here.
+        another form, or holds in another repository has no past here; nor has a project of which
+        nothing was ever committed, in a folder of somebody else's repository.
 
         Raises:
             GitError: git cannot tell.
@@ -78,7 +80,7 @@ class History:
         changes = self._changes  # what cannot be read is found out before anything is said
         files = here.files(here.head)
         if path not in files:
-            if path not in here.present:
+            if not files or path not in here.present:
                 return
             old = self._moved_from(text)
             if old is None:
@@ -134,12 +136,12 @@ class History:
 
 
 def _past(changes: Mapping[Node, Sequence[Change]], node: Node) -> Iterator[tuple[Node, Change]]:
-    """Yield each content on the way to `node`, with what made it; merges made none."""
+    """Yield each content on the way to `node`, with what made it, where that has a day."""
     seen, waiting = {node}, [node]
     while waiting:
         made = waiting.pop()
         for change in changes.get(made, ()):
-            if not change.merge:
+            if change.dated:
                 yield made, change
             fresh = set(change.before) - seen
             seen |= fresh
@@ -161,16 +163,17 @@ def read_log(raw: bytes) -> dict[Node, list[Change]]:
     """Return what each content was made of, by the output of `git log` (format: git-diff, RAW)."""
     found: dict[Node, list[Change]] = {}
     parts = iter(raw.split(b"\0"))
-    commit, day = "", None
+    commit, day, first = "", None, False
     for part in parts:
         part = part.lstrip(b"\n")  # noqa: PLW2901
         if part.startswith(b"\x01"):
-            commit, _, when = decoded(part[1:]).partition(" ")
-            day = _day(when)
+            commit, when, parents = decoded(part[1:]).split(" ", 2)
+            day, first = _day(when), not parents
         elif part.startswith(b":"):
             made, before = _read_change(part, parts)
             if made is not None and day is not None:
-                change = Change(day, commit, before, merge=part.startswith(b"::"))
+                dated = not first and not part.startswith(b"::")
+                change = Change(day, commit, before, dated=dated)
                 found.setdefault(made, []).append(change)
     return found
 

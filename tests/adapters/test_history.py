@@ -55,7 +55,10 @@ def local_today():
 
 @pytest.fixture
 def repo(tmp_path):
-    return Repo(tmp_path / "r")
+    """A repository after its first commit, which is empty."""
+    repo = Repo(tmp_path / "r")
+    repo.commit()
+    return repo
 
 
 def three(repo, path="vibe/a.md"):
@@ -174,6 +177,13 @@ def test_a_new_page_beside_a_deleted_one_is_no_rename(repo):
     (repo.folder / "a.md").unlink()
     repo.write("b.md", "# B\n\nnothing in common\n")
     assert [before for _, before, _ in Asked(repo.folder).changes("b.md")] == [None]
+
+
+def test_the_first_commit_brings_what_was_there_before(tmp_path):
+    """When that was written is not known: an import is no change of all its pages."""
+    repo = Repo(tmp_path / "r")
+    three(repo)
+    assert Asked(repo.folder).days("vibe/a.md") == [C, B]
 
 
 def test_a_text_that_came_back(repo):
@@ -334,13 +344,22 @@ def test_the_first_page_of_a_repository_of_code(repo):
     assert Asked(repo.folder).days("a.md") == [local_today()]
 
 
+def test_a_scratch_project_in_somebody_elses_repository(repo):
+    three(repo)
+    repo.write("scratch/vibe/a.md", "x\n")
+    asked = Asked(repo.folder / "scratch")
+    assert asked.days("vibe/a.md") == []
+    assert asked.said == []
+
+
 def test_another_work_tree(repo, tmp_path):
     three(repo)
     repo("worktree", "add", "-q", str(tmp_path / "w"), "-b", "side")
     assert Asked(tmp_path / "w").days("vibe/a.md") == [C, B, A]
 
 
-def test_no_commit_yet(repo):
+def test_no_commit_yet(tmp_path):
+    repo = Repo(tmp_path / "r")
     repo.write("a.md", "x\n")
     asked = Asked(repo.folder)
     assert asked.days("a.md") == []
@@ -524,16 +543,16 @@ def test_the_log_is_read_whatever_a_name_holds():
     one, two, none = b"1" * 40, b"2" * 40, b"0" * 40
     raw = b"\0".join(
         [
-            b"\x01c1 2026-01-05",
+            b"\x01c1 2026-01-05 p",
             b"\n:100644 100644 " + one + b" " + two + b" R090",
             b":old\n.md",
-            b"\x01new 2020-01-01",
+            b"\x01new 2020-01-01 p",
             b":000000 100644 " + none + b" " + one + b" A",
             b"",
-            b"\x01c2 not-a-date",
+            b"\x01c2 not-a-date p",
             b"\n:000000 100644 " + none + b" " + one + b" A",
             b"x.md",
-            b"\x01c3 2026-01-06",
+            b"\x01c3 2026-01-06 p q",
             b"",
             b"::100644 100644 100644 " + one + b" " + two + b" " + one + b" MM",
             b"y.md",
@@ -544,14 +563,14 @@ def test_the_log_is_read_whatever_a_name_holds():
     )
     found = read_log(raw)
     assert set(found) == {
-        Node("\x01new 2020-01-01", "2" * 40),
+        Node("\x01new 2020-01-01 p", "2" * 40),
         Node("", "1" * 40),
         Node("z.md", "1" * 40),
     }
-    (renamed,) = found[Node("\x01new 2020-01-01", "2" * 40)]
+    (renamed,) = found[Node("\x01new 2020-01-01 p", "2" * 40)]
     assert renamed.before == (Node(":old\n.md", "1" * 40),)
     (merged,) = found[Node("z.md", "1" * 40)]
-    assert merged.merge
+    assert (renamed.dated, merged.dated) == (True, False)
     assert len(merged.before) == 2
 
 

@@ -48,7 +48,7 @@ def run(tmp_path, monkeypatch):
 
 @pytest.fixture
 def repo(tmp_path):
-    """A base of one page and one accepted record, dated and committed on the first of 2020."""
+    """A base of one page and one accepted record, dated the first of 2020."""
     repo = Repo(tmp_path / "r")
     repo.write("vibe/README.md", hub("vibe", "2020-01-01", listed("a.md", "ADR/README.md"), up=""))
     repo.write(
@@ -179,6 +179,14 @@ def test_a_shallow_clone_is_one_notice(repo, run, tmp_path):
     assert notices == ["note:  a shallow clone: KB207 is not checked (git fetch --unshallow)"]
     Repo(tmp_path / "c", init=False)("fetch", "-q", "--unshallow")
     assert run(tmp_path / "c")[0] == 1
+
+
+def test_pages_imported_by_the_first_commit(tmp_path, run):
+    """They are as old as they say."""
+    folder = pages(tmp_path / "base")
+    repo = Repo(folder)
+    repo.commit(str(TODAY))
+    assert run(folder) == (0, [], [])
 
 
 # ---------------------------------------------------------------------- without git

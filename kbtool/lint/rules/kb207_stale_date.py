@@ -2,8 +2,9 @@
 
 Git knows when the text last changed: the author date of the newest commit that changed the page
 below its head. Link targets and generated sections do not count, a move is no change, and what is
-not committed yet was changed today. One day of difference is left to time zones. In a shallow
-clone, and without git, nothing is said.
+not committed yet was changed today. What the first commit of a repository brings may be older than
+that commit. One day of difference is left to time zones. In a shallow clone, and without git,
+nothing is said.
 """
 
 from collections.abc import Iterator
