@@ -53,7 +53,7 @@ class Change(NamedTuple):
     day: date
     commit: str
     before: tuple[Node, ...]
-    dated: bool  # its day says when the text was written: no merge, no first commit
+    dated: bool  # its day says when the text was written: no merge, no first commit, no odd date
 
 
 class History:
@@ -149,7 +149,7 @@ def _past(changes: Mapping[Node, Sequence[Change]], node: Node) -> Iterator[tupl
 
 
 def _today(before: str | None, text: str, after: date) -> Iterator[Revision]:
-    # The local day: it is the author's, and the one his commit will have.
+    # The local day: it is the author's, and the one the commit will have.
     today = datetime.now().astimezone().date()
     if after < today:
         yield Revision(today, before, text)
@@ -171,9 +171,9 @@ def read_log(raw: bytes) -> dict[Node, list[Change]]:
             day, first = _day(when), not parents
         elif part.startswith(b":"):
             made, before = _read_change(part, parts)
-            if made is not None and day is not None:
-                dated = not first and not part.startswith(b"::")
-                change = Change(day, commit, before, dated=dated)
+            if made is not None:
+                dated = day is not None and not first and not part.startswith(b"::")
+                change = Change(day or date.min, commit, before, dated=dated)
                 found.setdefault(made, []).append(change)
     return found
 

@@ -565,8 +565,10 @@ def test_the_log_is_read_whatever_a_name_holds():
     assert set(found) == {
         Node("\x01new 2020-01-01 p", "2" * 40),
         Node("", "1" * 40),
+        Node("x.md", "1" * 40),
         Node("z.md", "1" * 40),
     }
+    assert [change.dated for change in found[Node("x.md", "1" * 40)]] == [False]
     (renamed,) = found[Node("\x01new 2020-01-01 p", "2" * 40)]
     assert renamed.before == (Node(":old\n.md", "1" * 40),)
     (merged,) = found[Node("z.md", "1" * 40)]
