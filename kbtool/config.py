@@ -1,5 +1,6 @@
 """`kbtool.toml` or `[tool.kbtool]` → one frozen `Config`. All faults are reported together."""
 
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
@@ -26,6 +27,7 @@ class Config:
     ignore: tuple[str, ...] = ()
     header: str = "quote"
     relations: Mapping[str, str] | None = None
+    base_branch: str = ""
     evidence_age: int = 180
     profiles: str = "sandbox/profiles"
     production: Production = Production()
@@ -55,6 +57,13 @@ def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError("must be a string")
     return value
+
+
+def _branch(value: Any) -> str:
+    text = _text(value)
+    if not re.fullmatch(r"(?!-)[^\s\x00-\x1f~^:?*\[\\]+", text):
+        raise ValueError("must be the name of a branch")
+    return text
 
 
 def _folder(value: Any) -> str:
@@ -112,6 +121,9 @@ OPTIONS: Final[Mapping[str, Option]] = {
     "ignore": Option(_texts, "rules to leave out, by id or name"),
     "header": Option(_choice("quote", "list"), "style of header fields that --fix writes"),
     "relations": Option(_pairs, "header relations and their inverses"),
+    "base-branch": Option(
+        _branch, "branch this work will be merged into; else origin's default, main or master"
+    ),
     "evidence-age": Option(_days, "days after which evidence is stale"),
     "profiles": Option(_folder, "folder of the sandbox profiles, from the root"),
     "production": Option(_production, "addresses, names, contexts, paths, buckets never to touch"),

@@ -5,6 +5,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
+from kbtool.adapters.repository import Repository
 from kbtool.adapters.shell import Shell
 from kbtool.adapters.verdicts import cache_folder
 from kbtool.graph.base import KnowledgeBase
@@ -38,7 +39,13 @@ class Outside:
         """Return the knowledge base with the facts and judges its rules may ask."""
         shell = Shell(self._folder)
         self._open.callback(shell.save)
-        kb.facts = replace(kb.facts, shell=shell.fault)
+        past = Repository(
+            self._root.path, self._root.config.base_branch, kb.facts.today, self._notices.append
+        )
+        self._open.callback(past.close)
+        kb.facts = replace(
+            kb.facts, shell=shell.fault, revisions=past.revisions, base_branch=past.base_branch
+        )
         return kb
 
     @property

@@ -1,6 +1,8 @@
 """What the header rules share: which fields and which words a kind of page has."""
 
+import re
 from collections.abc import Mapping, Sequence
+from datetime import date
 from posixpath import basename
 from typing import Final
 
@@ -14,6 +16,7 @@ REQUIRED: Final[Mapping[Kind, Sequence[str]]] = {
     Kind.INVESTIGATION: ("Status", "Date"),
     Kind.SHAREOUT: ("Date",),
 }
+_ISO: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 _PAGE_WORDS: Final = ("Draft", "In design", "Beta", "Active")
 _PRD_WORDS: Final = ("Draft", "In design", "In progress", "Shipped", "Dropped")
 _WORDS: Final[Mapping[Kind, Sequence[str]]] = {
@@ -54,3 +57,11 @@ def valid_status(page: Page, kb: KnowledgeBase) -> Field | None:
     field = page.head.field("Status")
     word = status_word(field.value).casefold() if field else ""
     return field if any(is_status(word, known.casefold()) for known in words(page, kb)) else None
+
+
+def iso_date(value: str) -> date | None:
+    """Return the day a field's value names as `2026-11-24`, None for any other form."""
+    try:
+        return date.fromisoformat(value) if _ISO.fullmatch(value) else None
+    except ValueError:
+        return None

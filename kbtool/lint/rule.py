@@ -36,7 +36,9 @@ class Rule:
     """A convention. Its module's docstring says why; its examples are its tests and its page.
 
     An example is a small tree {path: text}. In a bad example ⟦ ⟧ mark exactly what is reported
-    (an empty pair marks a zero-width span); a good example yields no finding of this rule.
+    (an empty pair marks a zero-width span); a good example yields no finding of this rule. A path
+    `HEAD:p` is a page of the last commit, `main:p` one of the base branch, `fork:p` one of the
+    commit where this work left it.
     """
 
     id: str

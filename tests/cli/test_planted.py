@@ -2,10 +2,11 @@
 
 import json
 import os
+from datetime import datetime
 
 import pytest
 from click.testing import CliRunner
-from support.base import UNSEAL, edit, pages
+from support.base import UNSEAL, committed, edit, pages
 
 from kbtool.cli.lint import command
 from kbtool.lint.rules import RULES
@@ -42,6 +43,8 @@ PLANTS = {
     "KB412": (f"{PRD}/README.md", "> **Status**: 🟡 In design", "> **Status**: ⟦🟢 Shipped⟧"),
     "KB413": (f"{PRD}/README.md", "> **Size**: small", "> **Size**: big"),
     "KB431": (SHAREOUT, "> **Date**: 2026-11-24", "> **Date**: ⟦2026-11-23⟧"),
+    "KB207": (VAULT, "## What goes wrong\n", "## What goes wrong\n\nMore.\n"),
+    "KB406": (ADR, "## Decision\n", "⟦## Decision⟧\n\nSomething else.\n"),
     "KB501": (TRIAL, "### S1 [AGENT] Look", "⟦### S1 [AGENT]: Look⟧"),
     "KB502": (TRIAL, "- **Needs**: S2", "- **⟦Nedes⟧**: S2"),
     "KB503": (TRIAL, "### S2 [HUMAN] Unseal\n\n- **Who**: key holder · **When**", "⟦### S2 [HUMAN] Unseal⟧\n\n- **When**"),
@@ -64,6 +67,7 @@ PLANTS = {
 # Where a mark would have to stand in text the plant does not write: rule → (path, text of the place).
 PLACES = {
     "KB107": (ROOT_HUB, "# vibe: the knowledge base"),
+    "KB207": (VAULT, "2026-11-24"),
     "KB203": (ADR, "# ADR-0003: pyromark is the parse door, markdown-it-py its oracle"),
     "KB403": (ADR, "# ADR-0003: pyromark is the parse door, markdown-it-py its oracle"),
     "KB404": (ADR_HUB, "# Architecture decision records"),
@@ -73,6 +77,9 @@ PLACES = {
     "KB505": (TRIAL, "### S3 [AGENT] Log in"),
     "KB506": (TRIAL, "### S2 [HUMAN] Unseal"),
 }
+
+
+HISTORY = ("KB207", "KB406")  # planted into a repository: they speak of what changed
 
 
 def lint(folder, *arguments):
@@ -110,6 +117,9 @@ def test_the_copy_is_clean(base):
 @pytest.mark.parametrize("rule", PLANTS)
 def test_planted(base, rule):
     path, old, new = PLANTS[rule]
+    if rule in HISTORY:
+        committed(base)
+        assert lint(base)[0]["findings"] == []
     edit(base, path, old, new.replace("⟦", "").replace("⟧", ""))
     if rule == "KB510":
         edit(base, path, "|| [ $? -eq 2 ]", "-address=http://192.0.2.7")
@@ -201,8 +211,38 @@ def test_a_superseded_decision_is_written_everywhere(base):
     assert f"cell | {by} |\n" in (base / ADR_HUB).read_text()
 
 
+def added(base, name):
+    """A copy of a record under another name, listed by the hub."""
+    kept = [line for line in (base / ADR).read_text().splitlines(True) if "**Related**" not in line]
+    (base / "vibe/ADR" / name).write_text("".join(kept))
+    edit(
+        base,
+        ADR_HUB,
+        "\n\n## Writing one",
+        f"\n| [copy]({name}) | copy | Accepted |\n\n## Writing one",
+    )
+
+
+def test_a_record_with_another_form_of_name(base):
+    added(base, "42-Copy.md")
+    (finding,) = lint(base)[0]["findings"]
+    assert (finding["rule"], finding["path"], finding["line"]) == (
+        "KB401",
+        "vibe/ADR/42-Copy.md",
+        3,
+    )
+    assert "0042-copy.md" in finding["help"]
+
+
+def test_two_records_of_one_number(base):
+    added(base, "0003-a-copy.md")
+    (finding,) = lint(base)[0]["findings"]
+    assert (finding["rule"], finding["path"], finding["line"]) == ("KB402", ADR, 3)
+    assert "vibe/ADR/0003-a-copy.md" in finding["message"]
+
+
 def test_every_rule_is_planted():
-    apart = {"KB001", "KB106", "KB421", "KB422"}  # the tests above
+    apart = {"KB001", "KB106", "KB401", "KB402", "KB421", "KB422"}  # the tests above
     assert {rule.id for rule in RULES} == {*PLANTS, *apart}
 
 
@@ -227,6 +267,8 @@ def test_fix_mends_and_a_second_run_changes_nothing(base, rule):
     if rule == "KB206":
         new = "> **Date**: 2026/11/24"
     before = (base / path).read_text()
+    if rule in HISTORY:
+        committed(base)
     edit(base, path, old, new.replace("⟦", "").replace("⟧", ""))
     answer, code = lint(base, "--fix")
     assert (answer["findings"], code) == ([], 0)
@@ -235,6 +277,8 @@ def test_fix_mends_and_a_second_run_changes_nothing(base, rule):
     if rule in MENDED:
         other, text = MENDED[rule]
         assert text in (base / (other or path)).read_text()
+    elif rule == "KB207":
+        assert f"> **Last Updated**: {datetime.now().astimezone().date()}\n" in mended
     elif rule == "KB901":
         assert "kb-ignore" not in mended
     else:

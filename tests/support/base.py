@@ -3,6 +3,7 @@
 import shutil
 
 from kbtool.app.lint import lint_project
+from support.git import Repo
 from support.sandbox import ROOT
 
 UNSEAL = "vibe/runbooks/unseal-vault-after-a-restart.md"
@@ -156,6 +157,13 @@ def pages(folder):
     # The map of AGENTS.md has the folders that were added.
     lint_project([str(folder)], select=["KB601"], mend=True, cached=False)
     return folder
+
+
+def committed(folder):
+    """The copy as a repository of one commit, older than every page's date."""
+    repo = Repo(folder)
+    repo.commit()
+    return repo
 
 
 def edit(folder, path, old, new):
