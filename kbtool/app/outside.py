@@ -5,6 +5,8 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
+from kbtool.adapters.language import Language
+from kbtool.adapters.secret import Secrets
 from kbtool.adapters.shell import Shell
 from kbtool.adapters.verdicts import cache_folder
 from kbtool.graph.base import KnowledgeBase
@@ -38,7 +40,11 @@ class Outside:
         """Return the knowledge base with the facts and judges its rules may ask."""
         shell = Shell(self._folder)
         self._open.callback(shell.save)
-        kb.facts = replace(kb.facts, shell=shell.fault)
+        language = Language(self._folder, self._notices.append)
+        self._open.callback(language.save)
+        secrets = Secrets(self._folder, self._notices.append)
+        self._open.callback(secrets.save)
+        kb.facts = replace(kb.facts, shell=shell.fault, language=language.of, secrets=secrets.found)
         return kb
 
     @property

@@ -11,6 +11,7 @@ RELATIONS: Final[Mapping[str, str]] = {
     "Decision": "Implemented by",
     "Implemented by": "Decision",
 }
+LANGUAGES: Final[Mapping[str, str]] = {"runbooks": "en", "shareouts": "fr"}
 OTHER_RELATIONS: Final = ("Design record", "Adjacent", "Map", "Deeper dive", "Historical")
 PLAIN_FIELDS: Final = (
     "Status",
@@ -46,6 +47,7 @@ class Conventions:
     hub: str = "README.md"
     header: str = "quote"  # the style --fix writes: quote or list
     relations: Mapping[str, str] = field(default_factory=lambda: RELATIONS)
+    languages: Mapping[str, str] = field(default_factory=lambda: LANGUAGES)  # folder → ISO 639-1
     evidence_age: int = 180  # days after which evidence is stale
     production: Production = Production()
 

@@ -23,6 +23,7 @@ class Finding:
     fix: tuple[Edit, ...] = ()
     about: str = ""  # the page it speaks of, where that is another one
     severity: Severity | None = None  # None: the rule's own
+    secret: bool = False  # its place must not be shown
     rule: str = ""  # filled in by the engine
     name: str = ""
 

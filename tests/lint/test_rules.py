@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from kbtool.adapters.language import language_of
+from kbtool.adapters.secret import secrets_in
 from kbtool.adapters.shell import syntax_fault
 from kbtool.graph.base import KnowledgeBase
 from kbtool.graph.conventions import Conventions, Production
@@ -23,7 +25,13 @@ ENGINE_RULES = {"KB901", "KB902"}
 def build(example):
     pages = {path: parse_page(path, text) for path, text in example.items() if path.endswith(".md")}
     base = "vibe" if any(path.startswith("vibe/") for path in example) else ""
-    facts = Facts(today=date(2026, 11, 24), text=example.get, shell=syntax_fault)
+    facts = Facts(
+        today=date(2026, 11, 24),
+        text=example.get,
+        shell=syntax_fault,
+        language=language_of,
+        secrets=secrets_in,
+    )
     conventions = Conventions(base=base, production=Production(names=("production.example",)))
     return KnowledgeBase(pages, frozenset(example), conventions, facts)
 
