@@ -22,6 +22,7 @@ OTHER_RELATIONS: Final = (
     "Deeper dive",
     "Historical",
 )
+LANGUAGES: Final[Mapping[str, str]] = {"runbooks": "en", "shareouts": "fr"}
 PLAIN_FIELDS: Final = (
     "Status",
     "Last Updated",
@@ -57,6 +58,7 @@ class Conventions:
     hub: str = "README.md"
     header: str = "quote"  # the style --fix writes: quote or list
     relations: Mapping[str, str] = field(default_factory=lambda: RELATIONS)
+    languages: Mapping[str, str] = field(default_factory=lambda: LANGUAGES)  # folder → ISO 639-1
     evidence_age: int = 180  # days after which evidence is stale
     production: Production = Production()
 

@@ -23,6 +23,7 @@ class Finding:
     fix: tuple[Edit, ...] = ()
     about: str = ""  # what it speaks of, where that is not its own page
     severity: Severity | None = None  # None: the rule's own
+    secret: bool = False  # its place must not be shown
     rule: str = ""  # filled in by the engine
     name: str = ""
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from kbtool.adapters.language import language_of
+from kbtool.adapters.secret import secrets_in
 from kbtool.adapters.shell import syntax_fault
 from kbtool.graph.base import KnowledgeBase
 from kbtool.graph.conventions import Conventions, Production
@@ -33,6 +35,8 @@ def build(example):
         shell=syntax_fault,
         revisions=lambda path, text, after: uncommitted(example, path, text, after),
         base_branch=lambda: branch(example),
+        language=language_of,
+        secrets=secrets_in,
     )
     conventions = Conventions(base=base, production=Production(names=("production.example",)))
     return KnowledgeBase(pages, frozenset(files), conventions, facts)
