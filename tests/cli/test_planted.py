@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from datetime import datetime
 
 import pytest
@@ -60,14 +61,14 @@ PLANTS = {
     "KB513": (UNSEAL, "umask 077\n", "umask 077; true\n"),
     "KB601": ("AGENTS.md", "<!-- kb-generated map -->\n\n| folder | what |", "⟦<!-- kb-generated map -->⟧\n\n| folder | why |"),
     "KB602": ("AGENTS.md", "## Operating rules\n", "## Operating rules\n\nSee `⟦kbtool/gone.py⟧` and `kbtool lint`.\n"),
-    "KB603": ("AGENTS.md", "## Operating rules\n", "## Personas\n\n### ADR Scribe\n\n- **Hands over to**: ⟦Ghost Writer⟧\n\n## Operating rules\n"),
+    "KB603": ("AGENTS.md", "- **Hands over to**: Continuity Warden.\n\n### Site", "- **Hands over to**: ⟦Ghost Writer⟧.\n\n### Site"),
     "KB901": (VAULT, "## What goes wrong", "⟦<!-- kb-ignore KB101: none here -->⟧\n\n## What goes wrong"),
     "KB902": (VAULT, "## What goes wrong\n", "## What goes wrong\n\n⟦<!-- kb-ignore KB101 -->⟧\nSee [this](gone.md).\n"),
 }  # fmt: skip
 # Where a mark would have to stand in text the plant does not write: rule → (path, text of the place).
 PLACES = {
     "KB107": (ROOT_HUB, "# vibe: the knowledge base"),
-    "KB207": (VAULT, "2026-11-24"),
+    "KB207": (VAULT, "2026-01-02"),
     "KB203": (ADR, "# ADR-0003: pyromark is the parse door, markdown-it-py its oracle"),
     "KB403": (ADR, "# ADR-0003: pyromark is the parse door, markdown-it-py its oracle"),
     "KB404": (ADR_HUB, "# Architecture decision records"),
@@ -118,7 +119,7 @@ def test_the_copy_is_clean(base):
 def test_planted(base, rule):
     path, old, new = PLANTS[rule]
     if rule in HISTORY:
-        committed(base)
+        aged(base)
         assert lint(base)[0]["findings"] == []
     edit(base, path, old, new.replace("⟦", "").replace("⟧", ""))
     if rule == "KB510":
@@ -170,6 +171,13 @@ def test_an_unreadable_page(base):
     assert [(f["rule"], f["line"], f["column"]) for f in answer["findings"]] == [("KB001", 1, 1)]
 
 
+def aged(base):
+    """Commit the copy, one page of it dated long ago."""
+    text = (base / VAULT).read_text()
+    (base / VAULT).write_text(re.sub(r"(?<=Last Updated\*\*: )\S+", "2026-01-02", text))
+    committed(base)
+
+
 def alone(base):
     """Return (rule, path, line, column) of each finding."""
     answer, _ = lint(base)
@@ -213,13 +221,14 @@ def test_a_superseded_decision_is_written_everywhere(base):
 
 def added(base, name):
     """A copy of a record under another name, listed by the hub."""
-    kept = [line for line in (base / ADR).read_text().splitlines(True) if "**Related**" not in line]
+    text = (base / ADR).read_text()
+    kept = [line for line in text.splitlines(True) if not re.match(r"> \*\*(Rel|Impl)", line)]
     (base / "vibe/ADR" / name).write_text("".join(kept))
     edit(
         base,
         ADR_HUB,
-        "\n\n## Writing one",
-        f"\n| [copy]({name}) | copy | Accepted |\n\n## Writing one",
+        "\n\n## When to write one",
+        f"\n| [copy]({name}) | copy | Accepted |\n\n## When to write one",
     )
 
 
@@ -268,7 +277,7 @@ def test_fix_mends_and_a_second_run_changes_nothing(base, rule):
         new = "> **Date**: 2026/11/24"
     before = (base / path).read_text()
     if rule in HISTORY:
-        committed(base)
+        aged(base)
     edit(base, path, old, new.replace("⟦", "").replace("⟧", ""))
     answer, code = lint(base, "--fix")
     assert (answer["findings"], code) == ([], 0)
