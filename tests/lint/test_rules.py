@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from kbtool.adapters.diagram import Mermaid
 from kbtool.adapters.shell import syntax_fault
 from kbtool.graph.base import KnowledgeBase
 from kbtool.graph.conventions import Conventions, Production
@@ -18,12 +19,25 @@ from kbtool.markdown.parse import parse_page
 from kbtool.report.rules import explained, why
 
 ENGINE_RULES = {"KB901", "KB902"}
+MERMAID = Mermaid()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def judge_ends():
+    yield
+    MERMAID.close()
 
 
 def build(example):
     pages = {path: parse_page(path, text) for path, text in example.items() if path.endswith(".md")}
     base = "vibe" if any(path.startswith("vibe/") for path in example) else ""
-    facts = Facts(today=date(2026, 11, 24), text=example.get, shell=syntax_fault)
+    facts = Facts(
+        today=date(2026, 11, 24),
+        text=example.get,
+        shell=syntax_fault,
+        diagram=MERMAID.fault,
+        nodes=MERMAID.nodes,
+    )
     conventions = Conventions(base=base, production=Production(names=("production.example",)))
     return KnowledgeBase(pages, frozenset(example), conventions, facts)
 
