@@ -48,11 +48,14 @@ class Child:
         self._computing = computing
         self._waiting = waiting
         self._rest = b""
-        command = [sys.executable, "-I", worker.__file__, _libraries(), str(computing)]
+        # From elsewhere: whatever is named relative to here must not be.
+        paths = [os.path.abspath(path) for path in (worker.__file__, _libraries())]
+        command = [sys.executable, "-I", *paths, str(computing)]
+        command += [os.path.abspath(script) for script in scripts]
         try:
             # Nothing of ours reaches it: no environment, no open file, no folder, no terminal.
             self.process = subprocess.Popen(
-                [*command, *map(str, scripts)],
+                command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,

@@ -40,13 +40,15 @@ def _findings(page: Page, fence: Fence, found: Sequence[Directive]) -> Iterator[
             "front matter configures this diagram",
             f"say it in the directive: {_INIT}",
         )
+    top = front.end() if front else 0
+    found = [each for each in found if each.span.start >= top]
     faulty = [each for each in found if each.fault]
     for each in faulty:
         message = f"mermaid ignores this directive: {each.fault}"
         yield Finding(page.path, place(page, fence, each.span), message, f"for example {_INIT}")
     inits = [each for each in found if each.init]
-    top = front.end() if front else 0
-    fix = () if faulty else _fix(page, fence, inits, top)
+    # What mermaid ignores, and front matter, are for a person to say anew.
+    fix = () if faulty or front else _fix(page, fence, inits)
     if inits:
         for each, message in _wrong(inits, top):
             yield Finding(page.path, place(page, fence, each.span), message, "", fix)
@@ -76,16 +78,16 @@ def _wrong(inits: Sequence[Directive], top: int) -> Iterator[tuple[Directive, st
         yield each, "a second init: mermaid merges them"
 
 
-def _fix(page: Page, fence: Fence, inits: Sequence[Directive], top: int) -> tuple[Edit, ...]:
+def _fix(page: Page, fence: Fence, inits: Sequence[Directive]) -> tuple[Edit, ...]:
     """Write one init that says what all say, first in the diagram, and take away the others."""
     line = _one(fence, inits)
-    stays = bool(inits) and inits[0].span.start == top
+    stays = bool(inits) and inits[0].span.start == 0
     gone = [Edit(page.path, _whole(page, fence, each.span), "") for each in inits[stays:]]
     if stays:
         return (Edit(page.path, place(page, fence, inits[0].span), line), *gone)
-    at = place(page, fence, Span(top, top)).start
+    at = place(page, fence, Span(0, 0)).start
     start = page.text.rfind("\n", 0, at) + 1
-    return (Edit(page.path, Span(at, at), f"{line}\n{page.text[start:at]}"), *gone)
+    return (Edit(page.path, Span(start, start), f"{page.text[start:at]}{line}\n"), *gone)
 
 
 def _one(fence: Fence, inits: Sequence[Directive]) -> str:
