@@ -1,7 +1,10 @@
 """What the diagram rules share: the diagrams of a page, places in them, and what explains them."""
 
 import re
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
 from kbtool.markdown.page import Block, Fence, Page
@@ -9,79 +12,82 @@ from kbtool.markdown.parse import parse_page
 from kbtool.text import LineIndex, Span
 
 _MARKER: Final = re.compile(r"[^\s>]")
+_LONGEST: Final = 500  # lines read for the list after a nested diagram
 
 
-def diagrams(page: Page) -> Iterator[Fence]:
-    """Yield the mermaid fences of a page, nested ones too."""
+@dataclass(slots=True)
+class Diagram:
+    """A mermaid fence of a page. Lines count from 1 in its own text."""
+
+    page: Page
+    fence: Fence
+    _lines: list[str] = field(init=False)
+    _index: LineIndex = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._lines = self.fence.text.split("\n")
+        self._index = LineIndex(self.fence.text)
+
+    @property
+    def text(self) -> str:
+        """Return what mermaid is given."""
+        return self.fence.text
+
+    def place(self, span: Span) -> Span:
+        """Return where a stretch of the text stands in the page."""
+        return Span(self._offset(span.start), self._offset(span.end))
+
+    def line(self, number: int) -> Span:
+        """Return the place of what stands on a line, or on the last before it that has text."""
+        for each in range(min(number, len(self._lines)), 0, -1):
+            written = self._lines[each - 1].strip()
+            if written:
+                start = self._index.offset(each) + self._lines[each - 1].index(written)
+                return self.place(Span(start, start + len(written)))
+        return self.opening()
+
+    def opening(self) -> Span:
+        """Return the line that opens the fence."""
+        start = self.fence.span.start
+        return Span(start, start + len(_rest_of_line(self.page.text, start).rstrip()))
+
+    def _offset(self, at: int) -> int:
+        number, column = self._index.position(at)
+        lines = self.page.lines
+        line = lines.position(self.fence.span.start)[0] + number
+        if line > lines.position(len(self.page.text))[0]:
+            return len(self.page.text)
+        start = lines.offset(line)
+        # In a list or a quote the page's line begins with the container's marks.
+        marks = len(_rest_of_line(self.page.text, start)) - len(self._lines[number - 1])
+        return start + max(0, marks) + column - 1
+
+
+def diagrams(page: Page) -> Iterator[Diagram]:
+    """Yield the diagrams of a page, nested ones too."""
     for fence in page.fences:
         if fence.language.casefold() == "mermaid":
-            yield fence
+            yield Diagram(page, fence)
 
 
-def place(page: Page, fence: Fence, span: Span) -> Span:
-    """Return where a stretch of the diagram's text stands in the page."""
-    return Span(_offset(page, fence, span.start), _offset(page, fence, span.end))
-
-
-def _offset(page: Page, fence: Fence, at: int) -> int:
-    number, column = LineIndex(fence.text).position(at)
-    start, text = _page_line(page, fence, number)
-    own = fence.text.split("\n")[number - 1]
-    # In a list or a quote the page's line begins with the container's marks.
-    return start + max(0, len(text) - len(own)) + column - 1
-
-
-def _page_line(page: Page, fence: Fence, number: int) -> tuple[int, str]:
-    """Return a line of the diagram (from 1) as it stands in the page: its offset, its text."""
-    line = page.lines.position(fence.span.start)[0] + number
-    if line > page.lines.position(len(page.text))[0]:
-        return len(page.text), ""
-    start = page.lines.offset(line)
-    end = page.text.find("\n", start)
-    return start, page.text[start : len(page.text) if end < 0 else end]
-
-
-def line_place(page: Page, fence: Fence, line: int) -> Span:
-    """Return what is written on a line of the diagram, or on the last before it that has text."""
-    lines = fence.text.split("\n")
-    for number in range(min(line, len(lines)), 0, -1):
-        written = lines[number - 1].strip()
-        if written:
-            start = sum(len(each) + 1 for each in lines[: number - 1])
-            start += lines[number - 1].index(written)
-            return place(page, fence, Span(start, start + len(written)))
-    return opening(page, fence)
-
-
-def opening(page: Page, fence: Fence) -> Span:
-    """Return the line that opens the fence."""
-    end = page.text.find("\n", fence.span.start)
-    end = fence.span.end if end < 0 else end
-    return Span(
-        fence.span.start, fence.span.start + len(page.text[fence.span.start : end].rstrip())
-    )
-
-
-def explanation(page: Page, fence: Fence) -> Span | None:
+def explanation(page: Page, diagram: Diagram) -> Span | None:
     """Return the ordered list that follows the diagram, at once or after one paragraph."""
-    at = next(
-        i
-        for i, block in enumerate(page.blocks)
-        if block.span.start <= fence.span.start < block.span.end
-    )
-    if page.blocks[at].kind != "fence":
-        inside = _inside(page, fence)
+    start = diagram.fence.span.start
+    after = bisect_right(page.blocks, start, key=lambda block: block.span.start)
+    if after and page.blocks[after - 1].kind != "fence":
+        inside = _inside(page, diagram.fence)
         if inside is not None:
             return inside
-    found = _list_of(page, page.blocks[at + 1 :])
+    found = _list_from(page, after)
     return found.span if found else None
 
 
-def _list_of(page: Page, following: Sequence[Block]) -> Block | None:
-    blocks = [block for block in following if not _comment(page, block)][:2]
-    if blocks and blocks[0].kind == "paragraph":
-        del blocks[0]
-    return blocks[0] if blocks and blocks[0].kind == "numbers" else None
+def _list_from(page: Page, at: int) -> Block | None:
+    blocks = (page.blocks[i] for i in range(at, len(page.blocks)))
+    following = list(islice((block for block in blocks if not _comment(page, block)), 2))
+    if following and following[0].kind == "paragraph":
+        del following[0]
+    return following[0] if following and following[0].kind == "numbers" else None
 
 
 def _comment(page: Page, block: Block) -> bool:
@@ -91,13 +97,13 @@ def _comment(page: Page, block: Block) -> bool:
 
 def _inside(page: Page, fence: Fence) -> Span | None:
     """Look for the list in what follows in the fence's own list item or quote."""
-    first = page.lines.position(fence.span.start)[0]
-    opening_line = page.text[page.lines.offset(first) : fence.span.start]
-    prefix = _MARKER.sub(" ", opening_line)
-    after = page.lines.position(fence.span.end)[0] + 1
-    lines = page.text.split("\n")
+    opened = page.lines.offset(page.lines.position(fence.span.start)[0])
+    prefix = _MARKER.sub(" ", page.text[opened : fence.span.start])
+    first = page.lines.position(fence.span.end)[0] + 1
+    last = page.lines.position(len(page.text))[0]
     kept: list[str] = []
-    for line in lines[after - 1 :]:
+    for number in range(first, min(last, first + _LONGEST) + 1):
+        line = _rest_of_line(page.text, page.lines.offset(number))
         if line.startswith(prefix):
             kept.append(line[len(prefix) :])
         elif line.strip(" \t>"):
@@ -105,9 +111,14 @@ def _inside(page: Page, fence: Fence) -> Span | None:
         else:
             kept.append("")
     rest = parse_page(page.path, "\n".join(kept))
-    found = _list_of(rest, rest.blocks)
+    found = _list_from(rest, 0)
     if found is None:
         return None
-    start, end = (rest.lines.position(offset) for offset in found.span)
-    last = page.lines.offset(after + end[0] - 1) + len(lines[after + end[0] - 2])
-    return Span(page.lines.offset(after + start[0] - 1) + len(prefix), last)
+    start, end = (first - 1 + rest.lines.position(offset)[0] for offset in found.span)
+    at = page.lines.offset(end)
+    return Span(page.lines.offset(start) + len(prefix), at + len(_rest_of_line(page.text, at)))
+
+
+def _rest_of_line(text: str, start: int) -> str:
+    end = text.find("\n", start)
+    return text[start : len(text) if end < 0 else end]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from kbtool.graph.base import KnowledgeBase
 from kbtool.graph.conventions import Conventions
-from kbtool.lint.diagrams import diagrams, explanation, line_place, opening, place
+from kbtool.lint.diagrams import diagrams, explanation
 from kbtool.lint.directives import directives, merged, written
 from kbtool.lint.engine import choose, lint
 from kbtool.lint.fix import fix
@@ -180,13 +180,13 @@ def drawn(text):
 )
 def test_a_place_in_a_nested_diagram(text):
     page = parse_page("a.md", f"# é\n\n{text}")
-    (fence,) = diagrams(page)
-    at = fence.text.index("X")
-    line = fence.text[:at].count("\n") + 1
+    (diagram,) = diagrams(page)
+    at = diagram.text.index("X")
+    line = diagram.text[:at].count("\n") + 1
     expected = Span(page.text.index("X"), page.text.index("X") + 1)
-    assert place(page, fence, Span(at, at + 1)) == expected
-    assert line_place(page, fence, line) == line_place(page, fence, 99) == expected
-    assert page.text[slice(*opening(page, fence))].casefold().endswith(("mermaid", "title"))
+    assert diagram.place(Span(at, at + 1)) == expected
+    assert diagram.line(line) == diagram.line(99) == expected
+    assert page.text[slice(*diagram.opening())].casefold().endswith(("mermaid", "title"))
 
 
 LIST = "1. a\n2. b"

@@ -11,32 +11,32 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from kbtool.graph.base import KnowledgeBase
-from kbtool.lint.diagrams import diagrams, line_place, place
+from kbtool.lint.diagrams import Diagram, diagrams
 from kbtool.lint.directives import Directive, directives, merged, written
 from kbtool.lint.rule import Finding, Options, Rule
-from kbtool.markdown.page import Fence, Page
+from kbtool.markdown.page import Page
 from kbtool.text import Edit, Span
 
 _THEME: Final = "base"
 _INIT: Final = written({"theme": _THEME})
-_FRONT_MATTER: Final = re.compile(r"([^\S\n]*)-{3}\s*\n(.*?)\n\1-{3}\s*\n", re.DOTALL)
+_FRONT_MATTER: Final = re.compile(r"([^\S\n]*)-{3}[^\S\n]*\n(.*?)\n\1-{3}[^\S\n]*\n\s*", re.DOTALL)
 
 
 def check(page: Page, _kb: KnowledgeBase, _options: Options) -> Iterator[Finding]:
     """Find diagrams that do not begin with exactly one valid init of theme base."""
-    for fence in diagrams(page):
-        found = list(directives(fence.text))
+    for diagram in diagrams(page):
+        found = list(directives(diagram.text))
         # Where one is left open mermaid sees no diagram at all, and KB302 says so.
-        if fence.text.strip() and all(each.closed for each in found):
-            yield from _findings(page, fence, found)
+        if diagram.text.strip() and all(each.closed for each in found):
+            yield from _findings(page, diagram, found)
 
 
-def _findings(page: Page, fence: Fence, found: Sequence[Directive]) -> Iterator[Finding]:
-    front = _FRONT_MATTER.match(fence.text)
+def _findings(page: Page, diagram: Diagram, found: Sequence[Directive]) -> Iterator[Finding]:
+    front = _FRONT_MATTER.match(diagram.text)
     if front:
         yield Finding(
             page.path,
-            line_place(page, fence, 1),
+            diagram.line(1),
             "front matter configures this diagram",
             f"say it in the directive: {_INIT}",
         )
@@ -45,26 +45,26 @@ def _findings(page: Page, fence: Fence, found: Sequence[Directive]) -> Iterator[
     faulty = [each for each in found if each.fault]
     for each in faulty:
         message = f"mermaid ignores this directive: {each.fault}"
-        yield Finding(page.path, place(page, fence, each.span), message, f"for example {_INIT}")
+        yield Finding(page.path, diagram.place(each.span), message, f"for example {_INIT}")
     inits = [each for each in found if each.init]
     # What mermaid ignores, and front matter, are for a person to say anew.
-    fix = () if faulty or front else _fix(page, fence, inits)
+    fix = () if faulty or front else _fix(page, diagram, inits)
     if inits:
         for each, message in _wrong(inits, top):
-            yield Finding(page.path, place(page, fence, each.span), message, "", fix)
+            yield Finding(page.path, diagram.place(each.span), message, "", fix)
     elif not front and not faulty:
         yield Finding(
             page.path,
-            line_place(page, fence, _first(fence)),
+            diagram.line(_first(diagram)),
             f"does not begin with {_INIT}",
             "",
             fix,
         )
 
 
-def _first(fence: Fence) -> int:
+def _first(diagram: Diagram) -> int:
     """Return the first line of a diagram that says something."""
-    return fence.text[: len(fence.text) - len(fence.text.lstrip())].count("\n") + 1
+    return diagram.text[: len(diagram.text) - len(diagram.text.lstrip())].count("\n") + 1
 
 
 def _wrong(inits: Sequence[Directive], top: int) -> Iterator[tuple[Directive, str]]:
@@ -78,33 +78,33 @@ def _wrong(inits: Sequence[Directive], top: int) -> Iterator[tuple[Directive, st
         yield each, "a second init: mermaid merges them"
 
 
-def _fix(page: Page, fence: Fence, inits: Sequence[Directive]) -> tuple[Edit, ...]:
+def _fix(page: Page, diagram: Diagram, inits: Sequence[Directive]) -> tuple[Edit, ...]:
     """Write one init that says what all say, first in the diagram, and take away the others."""
-    line = _one(fence, inits)
+    line = _one(diagram, inits)
     stays = bool(inits) and inits[0].span.start == 0
-    gone = [Edit(page.path, _whole(page, fence, each.span), "") for each in inits[stays:]]
+    gone = [Edit(page.path, _whole(page, diagram, each.span), "") for each in inits[stays:]]
     if stays:
-        return (Edit(page.path, place(page, fence, inits[0].span), line), *gone)
-    at = place(page, fence, Span(0, 0)).start
+        return (Edit(page.path, diagram.place(inits[0].span), line), *gone)
+    at = diagram.place(Span(0, 0)).start
     start = page.text.rfind("\n", 0, at) + 1
     return (Edit(page.path, Span(start, start), f"{page.text[start:at]}{line}\n"), *gone)
 
 
-def _one(fence: Fence, inits: Sequence[Directive]) -> str:
+def _one(diagram: Diagram, inits: Sequence[Directive]) -> str:
     config = merged([each.config for each in inits])
     if len(inits) == 1 and config.get("theme") == _THEME:
-        return fence.text[inits[0].span.start : inits[0].span.end]
+        return diagram.text[inits[0].span.start : inits[0].span.end]
     return written({"theme": _THEME} | {k: v for k, v in config.items() if k != "theme"})
 
 
-def _whole(page: Page, fence: Fence, span: Span) -> Span:
+def _whole(page: Page, diagram: Diagram, span: Span) -> Span:
     """Return a directive with its lines, where it stands alone on them."""
-    start = fence.text.rfind("\n", 0, span.start) + 1
-    end = fence.text.find("\n", span.end)
-    end = len(fence.text) if end < 0 else end
-    if fence.text[start : span.start].strip() or fence.text[span.end : end].strip():
-        return place(page, fence, span)
-    whole = place(page, fence, Span(start, end))
+    start = diagram.text.rfind("\n", 0, span.start) + 1
+    end = diagram.text.find("\n", span.end)
+    end = len(diagram.text) if end < 0 else end
+    if diagram.text[start : span.start].strip() or diagram.text[span.end : end].strip():
+        return diagram.place(span)
+    whole = diagram.place(Span(start, end))
     return Span(page.text.rfind("\n", 0, whole.start) + 1, min(whole.end + 1, len(page.text)))
 
 

@@ -8,20 +8,18 @@ end, or is too large to be drawn, is reported like any other.
 from collections.abc import Iterator
 
 from kbtool.graph.base import KnowledgeBase
-from kbtool.lint.diagrams import diagrams, line_place
+from kbtool.lint.diagrams import diagrams
 from kbtool.lint.rule import Finding, Options, Rule
 from kbtool.markdown.page import Page
 
 
 def check(page: Page, kb: KnowledgeBase, _options: Options) -> Iterator[Finding]:
     """Find diagrams mermaid cannot draw, at the line of the error."""
-    for fence in diagrams(page):
-        fault = kb.facts.diagram(fence.text)
+    for diagram in diagrams(page):
+        fault = kb.facts.diagram(diagram.text)
         if fault:
             line, why = fault
-            yield Finding(
-                page.path, line_place(page, fence, line), f"mermaid cannot draw it: {why}"
-            )
+            yield Finding(page.path, diagram.line(line), f"mermaid cannot draw it: {why}")
 
 
 RULE = Rule(

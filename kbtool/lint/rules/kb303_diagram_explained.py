@@ -7,7 +7,7 @@ comes right after the diagram, or after one paragraph that leads to it.
 from collections.abc import Iterator
 
 from kbtool.graph.base import KnowledgeBase
-from kbtool.lint.diagrams import diagrams, explanation, opening
+from kbtool.lint.diagrams import diagrams, explanation
 from kbtool.lint.rule import Finding, Options, Rule
 from kbtool.markdown.page import Page
 
@@ -17,11 +17,11 @@ _MARKED = "⟦```mermaid⟧\nflowchart TD\n  a --> b\n```\n"
 
 def check(page: Page, _kb: KnowledgeBase, _options: Options) -> Iterator[Finding]:
     """Find diagrams that no ordered list follows."""
-    for fence in diagrams(page):
-        if explanation(page, fence) is None:
+    for diagram in diagrams(page):
+        if explanation(page, diagram) is None:
             yield Finding(
                 page.path,
-                opening(page, fence),
+                diagram.opening(),
                 "no ordered list tells what this diagram shows",
                 "let a numbered list follow it, at once or after one paragraph",
             )

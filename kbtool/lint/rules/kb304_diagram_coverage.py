@@ -24,12 +24,12 @@ _SHOWN: Final = 5
 
 def check(page: Page, kb: KnowledgeBase, _options: Options) -> Iterator[Finding]:
     """Find lists that leave out nodes of the flowchart before them."""
-    for fence in diagrams(page):
-        span = explanation(page, fence)
+    for diagram in diagrams(page):
+        span = explanation(page, diagram)
         if span is None:
             continue
         said = set(_words(page.text[span.start : span.end]))
-        missing = [label for label in kb.facts.nodes(fence.text) if not _named(label, said)]
+        missing = [label for label in kb.facts.nodes(diagram.text) if not _named(label, said)]
         if missing:
             message = f"the list does not name {_enumerated(missing)}"
             yield Finding(page.path, _first_line(page, span), message)
