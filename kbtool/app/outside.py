@@ -5,6 +5,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
+from kbtool.adapters.diagram import Mermaid
 from kbtool.adapters.language import Language
 from kbtool.adapters.repository import Repository
 from kbtool.adapters.secret import Secrets
@@ -44,13 +45,16 @@ class Outside:
         language = Language(self._folder, tell)
         secrets = Secrets(self._folder, tell)
         past = Repository(self._root.path, self._root.config.base_branch, kb.facts.today, tell)
-        for end in (shell.save, language.save, secrets.save, past.close):
+        mermaid = Mermaid(self._folder, tell)
+        for end in (shell.save, language.save, secrets.save, past.close, mermaid.close):
             self._open.callback(end)
         kb.facts = replace(
             kb.facts,
             shell=shell.fault,
             language=language.of,
             secrets=secrets.found,
+            diagram=mermaid.fault,
+            nodes=mermaid.nodes,
             revisions=past.revisions,
             base_branch=past.base_branch,
         )

@@ -25,3 +25,10 @@ class SecretJudge(Protocol):
 
     def __call__(self, text: str, /) -> Sequence[Secret]:
         """Return what it found, in order; nothing when nobody can tell."""
+
+
+class DiagramJudge(Protocol):
+    """Says whether mermaid draws a text."""
+
+    def __call__(self, text: str, /) -> tuple[int, str] | None:
+        """Return (line from 1, what is wrong), None when it draws it or nobody can tell."""

@@ -52,4 +52,5 @@ class Rule:
     fixable: bool = False
     presets: tuple[str, ...] = ("lab",)
     outside: bool = False  # also asked about the pages beside the base
+    default: bool = True  # False: only where it is selected
     options: Options | None = None  # option name → default

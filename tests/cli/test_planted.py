@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import subprocess
 from datetime import datetime
 
 import pytest
@@ -17,6 +18,7 @@ ADR, VAULT = (
     "vibe/ADR/0003-pyromark-is-the-parse-door.md",
     "vibe/guidebooks/lab-ecosystem/secrets-and-vault.md",
 )
+MERMAID = "vibe/ADR/0006-the-real-mermaid-judges-diagrams.md"
 TRIAL = "vibe/runbooks/trial.md"
 PRD, INV = "vibe/PRD/trial", "vibe/investigations/INV-900-trial"
 SHAREOUT = "vibe/shareouts/2026-11-24-trial.md"
@@ -46,6 +48,10 @@ PLANTS = {
     "KB431": (SHAREOUT, "> **Date**: 2026-11-24", "> **Date**: ⟦2026-11-23⟧"),
     "KB207": (VAULT, "## What goes wrong\n", "## What goes wrong\n\nMore.\n"),
     "KB406": (ADR, "## Decision\n", "⟦## Decision⟧\n\nSomething else.\n"),
+    "KB301": (MERMAID, "%%{init: {'theme':'base'}}%%\nflowchart LR", "⟦flowchart LR⟧"),
+    "KB302": (MERMAID, "  child --> finding", "  ⟦child -> finding⟧"),
+    "KB303": (MERMAID, "1. The rule KB302 asks", "- The rule KB302 asks"),
+    "KB304": (MERMAID, "child[Child with mermaid]", "child[Offspring]"),
     "KB501": (TRIAL, "### S1 [AGENT] Look", "⟦### S1 [AGENT]: Look⟧"),
     "KB502": (TRIAL, "- **Needs**: S2", "- **⟦Nedes⟧**: S2"),
     "KB503": (TRIAL, "### S2 [HUMAN] Unseal\n\n- **Who**: key holder · **When**", "⟦### S2 [HUMAN] Unseal⟧\n\n- **When**"),
@@ -67,6 +73,8 @@ PLANTS = {
 }  # fmt: skip
 # Where a mark would have to stand in text the plant does not write: rule → (path, text of the place).
 PLACES = {
+    "KB303": (MERMAID, "```mermaid"),
+    "KB304": (MERMAID, "1. The rule KB302 asks for the verdict on each diagram."),
     "KB107": (ROOT_HUB, "# vibe: the knowledge base"),
     "KB207": (VAULT, "2026-01-02"),
     "KB203": (ADR, "# ADR-0003: pyromark is the parse door, markdown-it-py its oracle"),
@@ -90,8 +98,15 @@ def lint(folder, *arguments):
     return json.loads(done.stdout), done.return_value
 
 
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory):
+    """The verdicts of this module's tests: they hang on the text judged, not on the test."""
+    return tmp_path_factory.mktemp("judged")
+
+
 @pytest.fixture
-def base(tmp_path):
+def base(tmp_path, judged, monkeypatch):
+    monkeypatch.setenv("KBTOOL_CACHE", str(judged))
     home = os.getcwd()
     yield pages(tmp_path)
     os.chdir(home)
@@ -106,6 +121,11 @@ def place(text, start, end):
 
 def reported(finding):
     return (finding["line"], finding["column"]), (finding["end_line"], finding["end_column"])
+
+
+def selected(rule):
+    """What turns on a rule that is off by default."""
+    return [] if next(each for each in RULES if each.id == rule).default else ["--select", rule]
 
 
 def test_the_copy_is_clean(base):
@@ -124,7 +144,7 @@ def test_planted(base, rule):
     edit(base, path, old, new.replace("⟦", "").replace("⟧", ""))
     if rule == "KB510":
         edit(base, path, "|| [ $? -eq 2 ]", "-address=http://192.0.2.7")
-    answer, code = lint(base)
+    answer, code = lint(base, *selected(rule))
     assert [finding["rule"] for finding in answer["findings"]] == [rule]
     (finding,) = answer["findings"]
     assert finding["path"] == path
@@ -139,7 +159,7 @@ def test_planted(base, rule):
         start = text.index(PLACES[rule][1])
         assert reported(finding) == place(text, start, start + len(PLACES[rule][1]))
     assert code == (1 if finding["severity"] == "error" else 0)
-    assert lint(base, "--strict")[1] == 1
+    assert lint(base, "--strict", *selected(rule))[1] == 1
 
 
 def test_a_new_page_nobody_lists(base):
@@ -248,6 +268,33 @@ def test_two_records_of_one_number(base):
     (finding,) = lint(base)[0]["findings"]
     assert (finding["rule"], finding["path"], finding["line"]) == ("KB402", ADR, 3)
     assert "vibe/ADR/0003-a-copy.md" in finding["message"]
+
+
+def test_a_second_lint_starts_no_child(base, monkeypatch, tmp_path_factory):
+    monkeypatch.setenv("KBTOOL_CACHE", str(tmp_path_factory.mktemp("own")))
+    started = []
+    start = subprocess.Popen
+
+    def counted(*arguments, **options):
+        started.append(arguments[0])
+        return start(*arguments, **options)
+
+    monkeypatch.setattr(subprocess, "Popen", counted)
+    lint(base)
+    assert [argv for argv in started if "worker.py" in " ".join(argv)]
+    started.clear()
+    lint(base)
+    assert started == []
+    lint(base, "--no-cache")
+    assert [argv for argv in started if "worker.py" in " ".join(argv)]
+
+
+def test_a_lint_without_the_engine_says_so_once(base, monkeypatch):
+    edit(base, MERMAID, "child --> finding", "child -> finding")
+    monkeypatch.setattr("kbtool.adapters.mermaid.child.LIBRARY", "no_such_engine")
+    os.chdir(base)
+    done = CliRunner().invoke(command, ["--no-cache"], standalone_mode=False)
+    assert (done.return_value, done.stderr.count("diagrams are not judged")) == (0, 1)
 
 
 def test_every_rule_is_planted():

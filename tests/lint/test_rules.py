@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from kbtool.adapters.diagram import Mermaid
 from kbtool.adapters.language import language_of
 from kbtool.adapters.secret import secrets_in
 from kbtool.adapters.shell import syntax_fault
@@ -20,6 +21,13 @@ from kbtool.markdown.parse import parse_page
 from kbtool.report.rules import explained, why
 
 ENGINE_RULES = {"KB901", "KB902"}
+MERMAID = Mermaid()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def judge_ends():
+    yield
+    MERMAID.close()
 
 
 TODAY = date(2026, 11, 24)
@@ -37,6 +45,8 @@ def build(example):
         base_branch=lambda: branch(example),
         language=language_of,
         secrets=secrets_in,
+        diagram=MERMAID.fault,
+        nodes=MERMAID.nodes,
     )
     conventions = Conventions(base=base, production=Production(names=("production.example",)))
     return KnowledgeBase(pages, frozenset(files), conventions, facts)
