@@ -13,7 +13,7 @@ from typing import Final
 
 from kbtool.adapters.verdicts import Verdicts
 
-FEWEST: Final = 150  # letters, about thirty words: under that, names of things decide
+FEWEST: Final = 120  # letters, about twenty-five words: under that, names of things decide
 _MOST: Final = 20_000  # bytes it looks at
 _CODES: Final = {"iw": "he", "no": "nb"}  # where CLD3's names are not ISO 639-1's of today
 _EAST_ASIAN: Final = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")

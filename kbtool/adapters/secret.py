@@ -32,8 +32,9 @@ _PLACEHOLDER: Final = re.compile(
     r"example|placeholder|redacted|your[-_]|change[-_]?me|dummy|xxxx|\*\*\*|…|\.\.\.|^[$<{%]",
     re.IGNORECASE,
 )
-# Words, as identifiers, file names and paths are made of: random text has single letters in it.
-_NAME: Final = re.compile(r"(?:[A-Z][a-z]+|[a-z]{2,}|[A-Z]{2,}|\d{1,4}|[._/~@+-])+")
+# Identifiers, file names and paths are made of words; in random text runs of letters are short.
+_LETTERS: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
+_WORD_LENGTH: Final = 3
 # Digests and ids are long and random and no secret.
 _PUBLIC: Final = re.compile(
     r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|\$(?:2[aby]|argon2\w*|[156])\$.*|sha\d{3}-.*",
@@ -112,8 +113,13 @@ def _located(data: bytes) -> Iterator[Secret]:
 def _harmless(kind: str, value: str) -> bool:
     return bool(
         _WORDS.fullmatch(re.sub(r"[\W\d_]", "", value))
-        or (kind == _NAMED and _NAME.fullmatch(value))
+        or (kind == _NAMED and _made_of_words(value))
         or _PUBLIC.fullmatch(value)
         or _SAMPLE_JWT in value
         or ("\n" not in value and _PLACEHOLDER.search(value))
     )
+
+
+def _made_of_words(value: str) -> bool:
+    runs = _LETTERS.findall(value)
+    return sum(map(len, runs)) >= _WORD_LENGTH * len(runs) > 0

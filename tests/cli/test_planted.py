@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 
 import pytest
 from click.testing import CliRunner
@@ -16,6 +17,12 @@ ADR, VAULT = (
     "vibe/guidebooks/lab-ecosystem/secrets-and-vault.md",
 )
 TRIAL = "vibe/runbooks/trial.md"
+FRENCH = (
+    "Cette procédure remet le coffre en service après une coupure de courant. Regardez d'abord dans "
+    "quel état il se trouve, puis faites saisir la clé par la personne qui la garde, et attendez que "
+    "l'opérateur soit de nouveau connecté avant de relancer quoi que ce soit."
+)
+TOKEN = "hvs." + "CAESIJ8kq2vT0yWbR4mXz9LdPfHu"  # put together, so that no scanner finds it here
 
 # rule → (path, old, new with the place marked ⟦so⟧). An empty place is ⟦⟧.
 PLANTS = {
@@ -31,6 +38,9 @@ PLANTS = {
     "KB204": (ADR, "> **Deciders**: kbtool maintainers", "> ⟦**Deciders:** kbtool maintainers⟧"),
     "KB205": (ADR, "> **Status**: Accepted", "> **Status**: ⟦Agreed⟧"),
     "KB206": (ADR, "> **Date**: 2026-11-24", "> **Date**: ⟦24.11.2026⟧"),
+    "KB210": (VAULT, "## What goes wrong\n", "## What goes wrong\n\n⟦This section has moved to [the decisions](../../ADR/README.md).⟧\n"),
+    "KB220": (TRIAL, "## Guards\n", f"{FRENCH}\n\n## Guards\n"),
+    "KB230": (VAULT, "## What goes wrong\n", f"## What goes wrong\n\nThe token is ⟦{TOKEN}⟧.\n"),
     "KB501": (TRIAL, "### S1 [AGENT] Look", "⟦### S1 [AGENT]: Look⟧"),
     "KB502": (TRIAL, "- **Needs**: S2", "- **⟦Nedes⟧**: S2"),
     "KB503": (TRIAL, "### S2 [HUMAN] Unseal\n\n- **Who**: key holder · **When**", "⟦### S2 [HUMAN] Unseal⟧\n\n- **When**"),
@@ -51,6 +61,7 @@ PLANTS = {
 PLACES = {
     "KB107": (ROOT_HUB, "# vibe: the knowledge base"),
     "KB203": (ADR, "# ADR-0003: pyromark is the parse door, markdown-it-py its oracle"),
+    "KB220": (TRIAL, "# Trial"),
     "KB504": (TRIAL, "### S3 [AGENT] Log in"),
     "KB505": (TRIAL, "### S3 [AGENT] Log in"),
     "KB506": (TRIAL, "### S2 [HUMAN] Unseal"),
@@ -138,6 +149,19 @@ def test_an_unreadable_page(base):
     (base / VAULT).write_bytes(b"# \xff\xfe\n")
     answer, _ = lint(base, VAULT)
     assert [(f["rule"], f["line"], f["column"]) for f in answer["findings"]] == [("KB001", 1, 1)]
+
+
+@pytest.mark.parametrize("form", ["text", "concise", "json"])
+def test_no_report_shows_a_secret(base, form):
+    """Neither its own finding nor another one on the same line."""
+    old, line = "## What goes wrong\n", f"The token is {TOKEN}, see [this](gone.md).\n"
+    edit(base, VAULT, old, f"{old}\n{line}")
+    os.chdir(base)
+    done = CliRunner().invoke(command, ["--format", form], standalone_mode=False)
+    assert {"KB101", "KB230"} <= set(re.findall("KB[0-9]{3}", done.output))
+    assert TOKEN[:12] not in done.output
+    if form == "text":
+        assert "The token is " + len(TOKEN) * "•" + ", see [this](gone.md)." in done.output
 
 
 def test_every_rule_is_planted():
