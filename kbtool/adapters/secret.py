@@ -8,11 +8,10 @@ import re
 from collections.abc import Callable, Iterator
 from functools import cache, cached_property
 from hashlib import sha256
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from kbtool.adapters.verdicts import Verdicts, cache_folder
+from kbtool.adapters.verdicts import Verdicts, cache_folder, stamp
 from kbtool.graph.facts import Secret
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ _PUBLIC: Final = re.compile(
     r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|\$(?:2[aby]|argon2\w*|[156])\$.*|sha\d{3}-.*",
     re.IGNORECASE,
 )
-# The token every introduction to JSON Web Tokens prints: RFC 7519's authors' tool, "John Doe".
+# The claims of the sample token that every introduction to JSON Web Tokens prints: "John Doe".
 _SAMPLE_JWT: Final = ".eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4gRG9lIiwiaWF0IjoxNTE2MjM5MDIyfQ."
 
 
@@ -64,8 +63,7 @@ class Secrets:
     @cached_property
     def _verdicts(self) -> Verdicts:
         own = sha256(OWN_RULES.read_bytes()).hexdigest()[:8]
-        engine = version("kingfisher-secret-scanner")
-        return Verdicts(self._folder, f"secrets-{engine}-{own}-{_FILTER}")
+        return Verdicts(self._folder, f"secrets-{stamp('kingfisher_sdk')}-{own}-{_FILTER}")
 
     def save(self) -> None:
         """Keep what was judged."""
