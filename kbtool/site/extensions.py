@@ -1,0 +1,13 @@
+"""What of Python-Markdown the staged pages need: all of it ships with every generator in use."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+EXTENSIONS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "admonition": {},  # alerts
+    "attr_list": {},  # ids of headings
+    "tables": {},
+    "toc": {"permalink": True},
+    "pymdownx.highlight": {"pygments_lang_class": True},  # a script finds diagrams by the class
+    "pymdownx.superfences": {"preserve_tabs": True},
+}
