@@ -21,7 +21,7 @@ _ESCAPED: Final[Mapping[str, str]] = {
     **{"<": "&lt;", ">": "&gt;", "&": "&amp;", "\u00a0": "&nbsp;", "|": "&#124;"},
     **{"\x02": "\ufffd", "\x03": "\ufffd"},  # Python-Markdown keeps its own notes between these
 }
-_AT_START = re.compile(r"[#+=!:-]|~~~|\d+(?=[.)])")
+_AT_START = re.compile(r"[#+=:-]|!!!|~~~|\d+(?=[.)])")
 _LANGUAGE = re.compile(r"[\w#.+-]+")
 _APART: Final = ["<!-- -->"]  # between two lists or two quotes, which would become one
 _ALERTS: Final[Mapping[str, str]] = {"Important": "info", "Caution": "danger"}
@@ -129,7 +129,9 @@ def _heading(node: Node, what: Writing) -> list[str]:
     text = _inline(node.children, what).strip()
     if not text:
         return [f'<h{node.number} id="{escape(anchor)}"></h{node.number}>']
-    return [f"{'#' * node.number} {text}" + (f" {{#{anchor}}}" if anchor else "")]
+    if text.endswith("#"):
+        text = f"{text[:-1]}&#35;"  # attr_list would take it for the end of the heading
+    return [f"{'#' * node.number} {text}" + (f" {{#{_plain_text(anchor)}}}" if anchor else "")]
 
 
 def _fence(node: Node) -> list[str]:
@@ -247,10 +249,14 @@ def _tag(tag: str, after: Sequence[Node], open_tags: list[str], what: Writing) -
 VOID_INLINE: Final = frozenset({"br", "img", "wbr"})
 
 
+def _plain_text(text: str) -> str:
+    return _SPECIAL.sub(lambda found: _ESCAPED[found[0]], text)
+
+
 def _piece(node: Node, what: Writing, *, alone: bool) -> str:
     match node.kind:
         case "text":
-            return _SPECIAL.sub(lambda found: _ESCAPED[found[0]], node.text)
+            return _plain_text(node.text)
         case "code":
             return _code(node.text)
         case "soft":
@@ -275,7 +281,7 @@ def _piece(node: Node, what: Writing, *, alone: bool) -> str:
 
 def _code(text: str) -> str:
     if text != text.strip() or not text or "|" in text or "\n" in text or "\x02" in text:
-        inner = _SPECIAL.sub(lambda found: _ESCAPED[found[0]], text.replace("\n", " "))
+        inner = _plain_text(text.replace("\n", " "))
         return f"<code>{inner}</code>"
     mark = "`" * max([1, *(len(run) + 1 for run in re.findall(r"`+", text))])
     pad = " " if text.startswith("`") or text.endswith("`") else ""
@@ -299,7 +305,7 @@ def _link(node: Node, what: Writing) -> str:
 
 def _image(node: Node, what: Writing) -> str:
     url, shown = what.place(node)
-    alt = _SPECIAL.sub(lambda found: _ESCAPED[found[0]], " ".join(plain(node.children).split()))
+    alt = _plain_text(" ".join(plain(node.children).split()))
     if shown:
         return f"![{alt}]({_destination(url)}{_title(node.text)})"
     return f"[{alt or escape(url)}]({_destination(url)})" if url else alt

@@ -1,5 +1,6 @@
 """HTML → an outline of blocks, anchors, links and text, to compare two renderers."""
 
+import re
 from html.parser import HTMLParser
 from urllib.parse import unquote
 
@@ -11,6 +12,8 @@ from kbtool.markdown.frontmatter import apart
 from kbtool.site.clean import TAGS, cleaned
 from kbtool.site.extensions import EXTENSIONS
 
+ALERT = re.compile(r"\[!(NOTE|TIP|IMPORTANT|WARNING|CAUTION)\][ \t]*(?=\n|\Z)")
+NUMBERED = re.compile(r"_\d+")
 VOID = {"br", "hr", "img", "wbr"}
 UNWRAPPED = {"thead", "tbody", "tfoot", "span", "wbr"}
 SAME = {"s": "del", "strike": "del"}
@@ -92,9 +95,16 @@ def _children(node, seen):
                 found.extend(inner if parent[0] in ("li", "blockquote", "div", "root", "details") else [["p", *inner]])
             elif tag in BLOCKS:
                 flush()
+                if tag == "blockquote" and (alert := ALERT.match(_text(child).lstrip())):
+                    inner = _children(child, seen)
+                    first = inner[0].removeprefix(alert[0].rstrip()).lstrip()
+                    found.append([tag, alert[0].rstrip(), *([first] if first else []), *inner[1:]])
+                    continue
                 head = [tag]
                 if tag in HEADINGS or tag == "div":
-                    head = [f"{tag}#{attributes.get('id', '')}"]
+                    anchor = (attributes.get("id") or "").removeprefix("kept:")
+                    # A heading of symbols alone has no anchor on a forge; Python-Markdown counts.
+                    head = [f"{tag}#{'' if NUMBERED.fullmatch(anchor) else anchor}"]
                 if tag == "ol" and attributes.get("start", "1") != "1":
                     head = [f"ol={attributes['start']}"]
                 inner = _children(child, seen)
@@ -147,7 +157,7 @@ def commonmark(text, anchors=(), moved=lambda url: url):
     ids = iter(anchors)
     for token in tokens:
         if token.type == "heading_open":
-            token.attrSet("id", next(ids))
+            token.attrSet("id", f"kept:{next(ids)}")
     html = _COMMONMARK.renderer.render(tokens, _COMMONMARK.options, {})
     return outline(cleaned(html.replace("<br />", "<br>"), moved))
 
