@@ -28,6 +28,7 @@ class Config:
     relations: Mapping[str, str] | None = None
     evidence_age: int = 180
     profiles: str = "sandbox/profiles"
+    repository: str = ""
     production: Production = Production()
     source: str = ""  # the file it was read from, "" for none
 
@@ -114,6 +115,7 @@ OPTIONS: Final[Mapping[str, Option]] = {
     "relations": Option(_pairs, "header relations and their inverses"),
     "evidence-age": Option(_days, "days after which evidence is stale"),
     "profiles": Option(_folder, "folder of the sandbox profiles, from the root"),
+    "repository": Option(_text, "the project's page on its forge, for links to its files"),
     "production": Option(_production, "addresses, names, contexts, paths, buckets never to touch"),
 }
 

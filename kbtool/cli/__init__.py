@@ -19,6 +19,7 @@ BUG_URL: Final = "the project's issue tracker"
 COMMANDS: Final[dict[str, tuple[str, str, str]]] = {
     "lint": ("kbtool.cli.lint", "Lint", "Check the pages against the conventions; --fix mends."),
     "rules": ("kbtool.cli.rules", "Lint", "List the rules, or explain one."),
+    "site": ("kbtool.cli.site", "Publish", "Stage, build or serve the pages as a site."),
     "plan": ("kbtool.cli.plan", "Run", "Show what a runbook will do; nothing runs."),
     "run": ("kbtool.cli.run", "Run", "Run a runbook in a sandbox, people at their steps."),
     "drill": ("kbtool.cli.drill", "Run", "Prove a runbook: green, broken, red, run, green."),

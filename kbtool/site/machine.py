@@ -1,0 +1,125 @@
+"""What the site has for programs: llms.txt, and a JSON index of pages, relations, evidence."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any, Final
+
+from kbtool.graph.base import Kind
+from kbtool.markdown.page import Page
+from kbtool.markdown.tree import plain, read_tree
+from kbtool.site.atlas import Atlas, url_of
+from kbtool.site.badge import badge
+from kbtool.site.furniture import is_crumb, title_of
+from kbtool.site.words import language_of
+
+LLMS: Final = "llms.txt"
+INDEX: Final = "index.json"
+_LONGEST: Final = 200
+
+
+def llms(atlas: Atlas, name: str, summary: str) -> str:
+    """Return the site's table of contents for agents (llmstxt.org): links to Markdown."""
+    lines = [f"# {name}", "", f"> {summary}", ""]
+    lines += ["Pages are Markdown beside their HTML; index.json has relations and evidence.", ""]
+    groups: dict[str, list[str]] = {}
+    for path in sorted(atlas.pages):
+        groups.setdefault(_section(atlas, path), []).append(path)
+    for section, paths in groups.items():
+        lines += [f"## {section}", ""]
+        lines += [_line(atlas, path) for path in paths]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _section(atlas: Atlas, path: str) -> str:
+    above = atlas.kb.ancestors(path)
+    hub = above[1] if len(above) > 1 else path if path == atlas.kb.parent(path) else ""
+    if not hub and atlas.kb.kind_of(path) in (Kind.HUB, Kind.PAGE) and atlas.kb.within(path):
+        hub = path if path != atlas.kb.root_hub and path == _own_hub(atlas, path) else ""
+    if hub:
+        return title_of(atlas.kb.pages[hub])
+    return "Start" if atlas.kb.within(path) else "Repository"
+
+
+def _own_hub(atlas: Atlas, path: str) -> str | None:
+    return atlas.kb.hub(path.rpartition("/")[0])
+
+
+def _line(atlas: Atlas, path: str) -> str:
+    page = atlas.kb.pages[path]
+    said = first_words(page)
+    title = title_of(page).replace("[", "(").replace("]", ")")
+    return f"- [{title}]({atlas.pages[path]})" + (f": {said}" if said else "")
+
+
+def first_words(page: Page) -> str:
+    """Return the beginning of the page's first paragraph, without markup."""
+    fields = [field.span.start for field in page.head.fields]
+    crumb = page.head.breadcrumb
+    for block in page.blocks:
+        taken = crumb is not None and block.span == crumb.span
+        if block.kind != "paragraph" or taken:
+            continue
+        if any(block.span.start <= start < block.span.end for start in fields):
+            continue
+        text = page.text[block.span.start : block.span.end]
+        said = " ".join(plain(read_tree(text).children).split())
+        return said if len(said) <= _LONGEST else said[:_LONGEST].rpartition(" ")[0] + "…"
+    return ""
+
+
+def index(atlas: Atlas, name: str, commit: str) -> str:
+    """Return every page with what it says of itself, where it leads, and its evidence."""
+    data = {
+        "version": 1,
+        "site": name,
+        "commit": commit,
+        "pages": [_entry(atlas, path) for path in sorted(atlas.pages)],
+    }
+    return json.dumps(data, ensure_ascii=False, indent=1) + "\n"
+
+
+def _entry(atlas: Atlas, path: str) -> dict[str, Any]:
+    page = atlas.kb.pages[path]
+    entry: dict[str, Any] = {
+        "path": path,
+        "url": url_of(atlas.pages[path]),
+        "markdown": atlas.pages[path],
+        "title": title_of(page),
+        "kind": atlas.kb.kind(page).value,
+        "lang": language_of(atlas.kb, page),
+        "fields": {f.name: f.value for f in page.head.fields if not f.links},
+        "relations": list(_relations(atlas, page)),
+        "links": sorted(set(_links(atlas, page))),
+    }
+    shown = badge(page, atlas.kb)
+    if shown:
+        entry["evidence"] = {
+            "state": shown.state,
+            "date": shown.day,
+            "profile": shown.profile,
+            "signed": False,
+            "real": list(shown.real),
+            "modelled": list(shown.modelled),
+            "problems": list(shown.why),
+            "drills": [
+                {"profile": profile, "scenario": scenario, **asdict(drill)}
+                for profile, scenario, drill in shown.entries
+            ],
+        }
+    return entry
+
+
+def _relations(atlas: Atlas, page: Page) -> Iterator[dict[str, str]]:
+    led = {link.span.start: path for link, path in atlas.kb.edges[page.path]}
+    for field in page.head.fields:
+        for link in field.links:
+            if link.span.start in led:
+                yield {"name": field.name, "path": led[link.span.start]}
+
+
+def _links(atlas: Atlas, page: Page) -> Iterator[str]:
+    for link, path in atlas.kb.edges[page.path]:
+        if path != page.path and not is_crumb(page, link.span.start):
+            yield path
