@@ -23,7 +23,11 @@ _LANG = re.compile(r'<html lang="[^"]*"')
 _OUTSIDE = ("AGENTS.md", "README.md", "CHANGELOG.md")
 
 
-class Plugin(BasePlugin[Config]):
+class _None(Config):
+    """It has no options: kbtool.toml or pyproject.toml has them."""
+
+
+class Plugin(BasePlugin[_None]):
     """Stages in on_config; seals what the theme made of it."""
 
     def __init__(self) -> None:

@@ -21,6 +21,7 @@ _ATTRIBUTES: Final = {
     "ol": {"start"},
     "details": {"open"},
 }
+_ELSEWHERE = re.compile(r"//|[A-Za-z][A-Za-z0-9+.-]*:")
 _TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9-]*)((?:\s[^<>]*)?)>")
 
 Moved = Callable[[str], str | None]  # a target as written → as the site needs it, None: none
@@ -31,8 +32,11 @@ def cleaned(html: str, moved: Moved) -> str:
     import nh3
 
     def kept(_tag: str, name: str, value: str) -> str | None:
-        if name in ("href", "src"):
+        if name == "href":
             return moved(value)
+        if name == "src":  # a picture of another host would be a request to it
+            where = moved(value)
+            return None if where is None or _ELSEWHERE.match(where) else where
         # A page's own ids may not take the place of those the theme's scripts look for.
         return None if name in ("id", "name") and value.startswith("__") else value
 
@@ -54,7 +58,7 @@ def opening(tag: str, moved: Moved) -> str:
         return ""
     if not re.search(r"\s\w+\s*=", tag):
         return f"<{name}>"
-    whole = cleaned(tag if tag.endswith("/>") else tag, moved)
+    whole = cleaned(tag, moved)
     return whole.removesuffix(f"</{name}>")
 
 

@@ -64,7 +64,7 @@ def value_html(value: str, guide: Guide) -> str:
     """Return a header field's value as HTML, its links led to their places on the site."""
     tree = read_tree(value)
     inner = tree.children[0].children if len(tree.children) == 1 else tree.children
-    return cleaned(html(inner, guide.in_html), guide.moved)
+    return cleaned(html(inner), guide.moved)
 
 
 # ---------------------------------------------------------------------- the head
@@ -176,7 +176,7 @@ def linked_from(
 def _linking(url: str, title: str, relation: str, said: Sentence | None) -> str:
     name = f'<a href="{escape(url)}">{escape(title)}</a>'
     name += f' <span class="kb-name">{escape(relation)}</span>' if relation else ""
-    if said is None or not (said.before.strip() or said.after.strip(" .—")):
+    if relation or said is None or not (said.before.strip() or said.after.strip(" .—")):
         return f"<li>{name}</li>"
     words = f"{escape(said.before)}<b>{escape(said.words)}</b>{escape(said.after)}"
     return f'<li>{name}<span class="kb-sentence">{words}</span></li>'

@@ -1,12 +1,11 @@
 """Nodes → HTML: for what Python-Markdown cannot be made to read as CommonMark does."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Final
 
 from kbtool.markdown.tree import Node, plain
 
-Place = Callable[[Node], tuple[str, bool]]  # a link → (url, "" for none; is it shown in place)
 _PAIRS: Final[Mapping[str, str]] = {
     "paragraph": "p",
     "quote": "blockquote",
@@ -17,14 +16,14 @@ _PAIRS: Final[Mapping[str, str]] = {
 }
 
 
-def html(nodes: Sequence[Node], place: Place) -> str:
-    """Return the nodes as HTML; raw HTML in them stays as it is, for the cleaner to judge."""
-    return "".join(_node(node, place) for node in nodes)
+def html(nodes: Sequence[Node]) -> str:
+    """Return the nodes as HTML: raw HTML and targets as they are written, for the cleaner to judge."""
+    return "".join(_node(node) for node in nodes)
 
 
-def _node(node: Node, place: Place) -> str:
+def _node(node: Node) -> str:
     if node.kind in _PAIRS:
-        return _wrapped(_PAIRS[node.kind], node, place)
+        return _wrapped(_PAIRS[node.kind], node)
     match node.kind:
         case "text":
             return escape(node.text, quote=False)
@@ -39,60 +38,55 @@ def _node(node: Node, place: Place) -> str:
         case "tag" | "html":
             return node.text
         case "heading":
-            return _wrapped(f"h{node.number}", node, place)
+            return _wrapped(f"h{node.number}", node)
         case "fence":
             return f"<pre><code>{escape(node.text, quote=False)}</code></pre>"
         case "list":
-            return _list(node, place)
+            return _list(node)
         case "table":
-            return _table(node, place)
+            return _table(node)
         case "link":
-            return _link(node, place)
+            return _link(node)
         case "image":
-            return _image(node, place)
+            return _image(node)
         case "note":
             label = escape(node.text)
             return f'<sup id="fnref-{label}"><a href="#fn-{label}">{label}</a></sup>'
-    return html(node.children, place)
+    return html(node.children)
 
 
-def _wrapped(tag: str, node: Node, place: Place) -> str:
-    return f"<{tag}>{html(node.children, place)}</{tag}>"
+def _wrapped(tag: str, node: Node) -> str:
+    return f"<{tag}>{html(node.children)}</{tag}>"
 
 
-def _list(node: Node, place: Place) -> str:
+def _list(node: Node) -> str:
     tag = "ul" if node.number < 0 else "ol"
     start = f' start="{node.number}"' if node.number not in (-1, 1) else ""
-    items = "".join(f"<li>{_item(item, place, node.tight)}</li>" for item in node.children)
+    items = "".join(f"<li>{_item(item, node.tight)}</li>" for item in node.children)
     return f"<{tag}{start}>{items}</{tag}>"
 
 
-def _item(item: Node, place: Place, tight: bool) -> str:
+def _item(item: Node, tight: bool) -> str:
     return "".join(
-        html(part.children, place) if tight and part.kind == "paragraph" else _node(part, place)
+        html(part.children) if tight and part.kind == "paragraph" else _node(part)
         for part in item.children
     )
 
 
-def _table(node: Node, place: Place) -> str:
+def _table(node: Node) -> str:
     rows = []
     for index, row in enumerate(node.children):
         tag = "td" if index else "th"
-        cells = "".join(f"<{tag}>{html(cell.children, place)}</{tag}>" for cell in row.children)
+        cells = "".join(f"<{tag}>{html(cell.children)}</{tag}>" for cell in row.children)
         rows.append(f"<tr>{cells}</tr>")
     return f"<table><thead>{rows[0]}</thead><tbody>{''.join(rows[1:])}</tbody></table>"
 
 
-def _link(node: Node, place: Place) -> str:
-    url, _ = place(node)
-    inner = html(node.children, place)
+def _link(node: Node) -> str:
+    target = f"mailto:{node.target}" if node.written == "Email" else node.target
     title = f' title="{escape(node.text)}"' if node.text else ""
-    return f'<a href="{escape(url)}"{title}>{inner}</a>' if url else inner
+    return f'<a href="{escape(target)}"{title}>{html(node.children)}</a>'
 
 
-def _image(node: Node, place: Place) -> str:
-    url, shown = place(node)
-    alt = escape(plain(node.children))
-    if shown:
-        return f'<img src="{escape(url)}" alt="{alt}">'
-    return f'<a href="{escape(url)}">{alt}</a>' if url else alt
+def _image(node: Node) -> str:
+    return f'<img src="{escape(node.target)}" alt="{escape(plain(node.children))}">'

@@ -6,14 +6,14 @@ is escaped. What the dialect cannot say is written as HTML, cleaned.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Final
 
 from kbtool.markdown.tree import Node, plain
 from kbtool.site.clean import Moved, cleaned, depth, opening, tag_name
-from kbtool.site.html import Place, html
+from kbtool.site.html import html
 
 _SPECIAL = re.compile(r"[\\`*_{}\[\]<>&\u00a0\x02\x03|]")
 _ESCAPED: Final[Mapping[str, str]] = {
@@ -25,6 +25,9 @@ _AT_START = re.compile(r"[#+=:-]|!!!|~~~|\d+(?=[.)])")
 _LANGUAGE = re.compile(r"[\w#.+-]+")
 _APART: Final = ["<!-- -->"]  # between two lists or two quotes, which would become one
 _ALERTS: Final[Mapping[str, str]] = {"Important": "info", "Caution": "danger"}
+
+
+Place = Callable[[Node], tuple[str, bool]]  # a link → (target, "" for none; is it shown in place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ def write(nodes: Sequence[Node], what: Writing) -> str:
     notes = [node for node in nodes if node.kind == "footnote"]
     lines = _blocks([node for node in nodes if node.kind != "footnote"], what)
     if notes:
-        lines += ["", *_raw(_footnotes(notes, what), what)]
+        lines += ["", *_raw(_footnotes(notes), what)]
     return "\n".join(lines) + "\n"
 
 
@@ -53,7 +56,7 @@ def _blocks(nodes: Sequence[Node], what: Writing) -> list[str]:
         node = group[0]
         if node.kind == before and before in ("list", "quote"):
             lines += ["", *_APART]
-        block = _block(node, what) if len(group) == 1 else _raw(html(group, what.place), what)
+        block = _block(node, what) if len(group) == 1 else _raw(html(group), what)
         if block:
             lines += ["", *block] if lines else block
             before = node.kind
@@ -87,9 +90,9 @@ def _block(node: Node, what: Writing) -> list[str]:
         case "fence":
             return _fence(node)
         case "list":
-            return _list(node, what) if _sayable(node) else _raw(html([node], what.place), what)
+            return _list(node, what) if _sayable(node) else _raw(html([node]), what)
         case "quote":
-            return _quote(node, what) if _sayable(node) else _raw(html([node], what.place), what)
+            return _quote(node, what) if _sayable(node) else _raw(html([node]), what)
         case "table":
             return _table(node, what)
         case "html":
@@ -188,7 +191,7 @@ def _table(node: Node, what: Writing) -> list[str]:
     rules = {"Left": ":--", "Right": "--:", "Center": ":-:"}
     rows = [[_inline(cell.children, what).strip() for cell in row.children] for row in node.children]
     if len(rows[0]) < 2 or len(rows) < 2 or not any(rows[0]):
-        return _raw(html([node], what.place), what)
+        return _raw(html([node]), what)
     lines = [f"| {' | '.join(row)} |" for row in rows]
     return [lines[0], f"| {' | '.join(rules.get(m, '---') for m in node.marks)} |", *lines[1:]]
 
@@ -200,12 +203,12 @@ def _raw(text: str, what: Writing) -> list[str]:
     return ['<div class="kb-html">', *clean.split("\n"), "</div>"] if clean else []
 
 
-def _footnotes(notes: Sequence[Node], what: Writing) -> str:
+def _footnotes(notes: Sequence[Node]) -> str:
     items = []
     for note in notes:
         label = escape(note.target)
         back = f'<a href="#fnref-{label}">↩</a>'
-        items.append(f'<li id="fn-{label}">{html(note.children, what.place)} {back}</li>')
+        items.append(f'<li id="fn-{label}">{html(note.children)} {back}</li>')
     return f"<hr><ol>{''.join(items)}</ol>"
 
 

@@ -1,0 +1,55 @@
+"use strict";
+// Diagrams, drawn by the vendored mermaid, which is loaded only by a page that has one.
+(() => {
+  const home = new URL(".", document.currentScript.src);
+
+  function load(name) {
+    return new Promise((resolve, reject) => {
+      const script = document.createElement("script");
+      script.src = new URL(name, home);
+      script.onload = resolve;
+      script.onerror = reject;
+      document.head.append(script);
+    });
+  }
+
+  async function draw() {
+    const found = [...document.querySelectorAll(".language-mermaid")];
+    if (!found.length) return;
+    await load("mermaid.min.js");
+    // strict: no click handler, no script and no HTML of a diagram's author gets into the page.
+    window.mermaid.initialize({ startOnLoad: false, securityLevel: "strict" });
+    let number = 0;
+    for (const block of found) {
+      const code = block.querySelector("code") || block;
+      const text = code.textContent;
+      const figure = document.createElement("figure");
+      figure.className = "kb-diagram";
+      try {
+        const { svg } = await window.mermaid.render(`kb-diagram-${number++}`, text);
+        // A document of its own: what is parsed there cannot run, and only the drawing is taken.
+        const parsed = new DOMParser().parseFromString(svg, "text/html").querySelector("svg");
+        parsed.setAttribute("role", "img");
+        if (!parsed.getAttribute("aria-label")) parsed.setAttribute("aria-label", "Diagram; the text below tells it in words");
+        figure.append(parsed);
+        block.replaceWith(figure);
+      } catch (error) {
+        block.classList.add("kb-diagram-failed"); // the diagram's text stays readable
+      }
+    }
+  }
+
+  async function graph() {
+    const frame = document.querySelector(".kb-graph");
+    if (!frame) return;
+    await load("kb-graph.js");
+    window.kbGraph(frame);
+  }
+
+  const ready = () => {
+    draw();
+    graph();
+  };
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", ready);
+  else ready();
+})();
