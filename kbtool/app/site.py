@@ -69,7 +69,7 @@ def assets() -> dict[str, bytes]:
     """Return the site's own styles and scripts, and the vendored bundle."""
     folder = files("kbtool.site") / "assets"
     found = {f"{ASSETS}/{entry.name}": entry.read_bytes() for entry in folder.iterdir()}
-    bundle = files("kbtool") / "vendor" / "mermaid" / "mermaid.min.js"
+    bundle = files("kbtool") / "vendor" / "mermaid" / "dist" / "mermaid.min.js"
     if bundle.is_file():
         found[f"{ASSETS}/mermaid.min.js"] = bundle.read_bytes()
     return found

@@ -126,7 +126,8 @@ class Guide:
 
     def moved(self, value: str) -> str | None:
         """Return the URL for an `href` or `src` in raw HTML, None for none."""
-        return self._led(Link("html", value, "", Span(0, 0), None), url=True)[0] or None
+        span = next((link.span for link in self.page.links if link.target == value), Span(0, 0))
+        return self._led(Link("html", value, "", span, None), url=True)[0] or None
 
     def _led(self, link: Link, *, url: bool) -> tuple[str, bool]:
         target = self.atlas.kb.resolve(self.page, link)
@@ -166,7 +167,9 @@ class Guide:
 
     def _complain(self, link: Link, why: str) -> None:
         line, _ = self.page.lines.position(link.span.start)
-        self.problems.append(Problem(self.page.path, line, f"{link.target!r} {why}"))
+        problem = Problem(self.page.path, line, f"{link.target!r} {why}")
+        if problem not in self.problems:
+            self.problems.append(problem)
 
 
 def _link(node: Node) -> Link:

@@ -8,6 +8,6 @@ EXTENSIONS: Final[Mapping[str, Mapping[str, Any]]] = {
     "attr_list": {},  # ids of headings
     "tables": {},
     "toc": {"permalink": True},
-    "pymdownx.highlight": {"pygments_lang_class": True},  # a script finds diagrams by the class
+    "pymdownx.highlight": {},
     "pymdownx.superfences": {"preserve_tabs": True},
 }

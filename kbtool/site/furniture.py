@@ -123,19 +123,23 @@ def badge_html(badge: Badge) -> str:
     if badge.day:
         head += f' <span class="kb-badge-day">{"on " if look != "bad" else "last drill "}'
         head += f"{escape(badge.day)} · profile {escape(badge.profile)} · self-reported</span>"
+    if badge.real or badge.modelled:
+        head += f'<span class="kb-badge-parts">{_parts(badge)}</span>'
     rows = list(_badge_rows(badge))
     body = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in rows)
     more = f"<details><summary>What was proven</summary><dl>{body}</dl>{_drills(badge)}</details>"
     return block(f"kb-badge kb-{look}", head + (more if rows else ""), "en")
 
 
+def _parts(badge: Badge) -> str:
+    real = f"Real: {escape(', '.join(badge.real)) or 'nothing'}"
+    return f"{real} · modelled: {escape(', '.join(badge.modelled)) or 'nothing'}"
+
+
 def _badge_rows(badge: Badge) -> Iterator[tuple[str, str]]:
     if badge.why:
         yield "Why not" if badge.state != "old" else "Note", "<br>".join(map(escape, badge.why))
-    if badge.real:
-        yield "Real", escape(", ".join(badge.real))
     if badge.entries:
-        yield "Modelled", escape(", ".join(badge.modelled)) or "nothing"
         drift = sorted({each for _, _, entry in badge.entries for each in entry.drift})
         yield "Differs from production", "<br>".join(map(escape, drift)) or "nothing accepted"
         held = sum(bool(layer.get("held")) for _, _, e in badge.entries[:1] for layer in e.layers)
@@ -162,24 +166,32 @@ def _stand_ins(found: Mapping[str, str]) -> str:
 
 
 # ---------------------------------------------------------------------- the foot
-def linked_from(
-    rows: Sequence[tuple[str, str, str, Sentence | None]], language: str
-) -> str:
+def linked_from(rows: Sequence[tuple[str, str, str, Sentence | None]], language: str) -> str:
     """Return who links here: (URL, title, relation or "", sentence)."""
     if not rows:
         return ""
-    items = "".join(_linking(*row) for row in rows)
-    head = f'<p class="kb-label">{escape(say("Linked from", language))} ({len(rows)})</p>'
-    return block("kb-linked", f"{head}<ul>{items}</ul>", language)
+    relations: dict[str, list[str]] = {}
+    said: list[str] = []
+    for url, title, relation, sentence in rows:
+        name = f'<a href="{escape(url)}">{escape(title)}</a>'
+        if relation:
+            relations.setdefault(relation, []).append(name)
+        else:
+            said.append(f"<li>{name}{_sentence(sentence)}</li>")
+    lines = "".join(
+        f'<div class="kb-relation"><span class="kb-name">{escape(say(name, language))}</span>'
+        f' <span class="kb-links">{" · ".join(links)}</span></div>'
+        for name, links in relations.items()
+    )
+    head = f'<p class="kb-label">{escape(say("Linked from", language))}</p>'
+    return block("kb-linked", f"{head}{lines}<ul>{''.join(said)}</ul>", language)
 
 
-def _linking(url: str, title: str, relation: str, said: Sentence | None) -> str:
-    name = f'<a href="{escape(url)}">{escape(title)}</a>'
-    name += f' <span class="kb-name">{escape(relation)}</span>' if relation else ""
-    if relation or said is None or not (said.before.strip() or said.after.strip(" .—")):
-        return f"<li>{name}</li>"
+def _sentence(said: Sentence | None) -> str:
+    if said is None or not (said.before.strip() or said.after.strip(" .—")):
+        return ""
     words = f"{escape(said.before)}<b>{escape(said.words)}</b>{escape(said.after)}"
-    return f'<li>{name}<span class="kb-sentence">{words}</span></li>'
+    return f'<span class="kb-sentence">{words}</span>'
 
 
 def around(
@@ -194,10 +206,10 @@ def around(
     rows = max(len(left), len(right), 1)
     height = rows * 34 + 16
     middle = height / 2
-    shapes = [*_side(left, 150, 1, height), *_side(right, 570, -1, height)]
+    shapes = [*_side(left, 128, 1, height), *_side(right, 632, -1, height)]
     shapes.append(
-        f'<rect class="kb-here" x="275" y="{middle - 15:g}" width="170" height="30" rx="15"/>'
-        f'<text x="360" y="{middle + 4:g}" text-anchor="middle" class="kb-here-text">'
+        f'<rect class="kb-here" x="290" y="{middle - 15:g}" width="180" height="30" rx="15"/>'
+        f'<text x="380" y="{middle + 4:g}" text-anchor="middle" class="kb-here-text">'
         f"{escape(short(label, 24))}</text>"
     )
     about = escape(
@@ -205,7 +217,7 @@ def around(
         f" {len(right)} {say('pages linked from here', language)}"
     )
     drawing = (
-        f'<svg viewBox="0 0 720 {height}" role="group" aria-label="{about}">{"".join(shapes)}</svg>'
+        f'<svg viewBox="0 0 760 {height}" role="group" aria-label="{about}">{"".join(shapes)}</svg>'
     )
     head = f'<p class="kb-label">{escape(say("Around this page", language))}</p>'
     return block("kb-around", head + drawing, language)
@@ -217,16 +229,16 @@ def _side(rows: Sequence[tuple[str, str]], x: int, way: int, height: int) -> Ite
     middle = height / 2
     for index, (url, title) in enumerate(rows):
         y = 8 + gap * (index + 0.5)
-        start, end = x + way * 140, 360 - way * 85
+        start, end = x + way * 120, 380 - way * 90
         bend = (start + end) / 2
         yield (
             f'<path class="kb-line" d="M{start} {y:g}C{bend:g} {y:g} {bend:g} {middle:g}'
             f' {end} {middle:g}"/>'
         )
         yield (
-            f'<a href="{escape(url)}"><rect class="kb-node" x="{x - 140}" y="{y - 13:g}"'
-            f' width="280" height="26" rx="13"/><text x="{x}" y="{y + 4:g}"'
-            f' text-anchor="middle">{escape(short(title, 38))}</text></a>'
+            f'<a href="{escape(url)}"><rect class="kb-node" x="{x - 120}" y="{y - 13:g}"'
+            f' width="240" height="26" rx="13"/><text x="{x}" y="{y + 4:g}"'
+            f' text-anchor="middle">{escape(short(title, 33))}</text></a>'
         )
 
 

@@ -138,7 +138,7 @@ def graph_page(atlas: Atlas) -> str:
     lists = "".join(_group(atlas, kind, paths, degree) for kind, paths in shown)
     body = block("kb-graph", frame + f'<div class="kb-lists">{lists}</div>', "", _data_of())
     intro = "Every page and every link between pages; breadcrumbs are left out."
-    return "\n\n".join([front_matter("Graph"), "# Graph", intro, body]) + "\n"
+    return "\n\n".join([front_matter("Graph", hide=("navigation", "toc")), "# Graph", intro, body]) + "\n"
 
 
 def _data_of() -> str:

@@ -51,7 +51,7 @@ def _page(
         "en",
         ' role="navigation" aria-label="You are here"',
     )
-    text = "\n\n".join([front_matter(label), crumb, f"# {label}", body(atlas, staged, paths)])
+    text = "\n\n".join([front_matter(label, hide=("toc",)), crumb, f"# {label}", body(atlas, staged, paths)])
     return staged, label, text + "\n"
 
 

@@ -66,9 +66,11 @@ def staged_page(
     return StagedPage(guide.start, text, tuple(guide.problems), tuple(guide.copies.items()))
 
 
-def front_matter(title: str, language: str = "en") -> str:
+def front_matter(title: str, language: str = "en", hide: Sequence[str] = ()) -> str:
     """Return what generators read first. Themes print the title as it is: it is escaped here."""
-    values = {"title": escape(title, quote=False), "lang": language}
+    values: dict[str, object] = {"title": escape(title, quote=False), "lang": language}
+    if hide:
+        values["hide"] = list(hide)
     lines = [f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in values.items()]
     return "\n".join(["---", *lines, "---"])
 

@@ -30,7 +30,7 @@ def _index(rules: Sequence[Rule]) -> str:
     head = "<th>Rule</th><th>Name</th><th>What holds</th><th>Severity</th><th>--fix</th>"
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
     intro = "What kbtool lint checks. Each page says why, with examples that are the rule's tests."
-    return "\n\n".join([front_matter("Rules"), "# Rules", intro, block("kb-log", table)]) + "\n"
+    return "\n\n".join([front_matter("Rules", hide=("toc",)), "# Rules", intro, block("kb-log", table)]) + "\n"
 
 
 def _page(rule: Rule) -> str:

@@ -78,7 +78,7 @@ def _children(node, seen):
             tag, attributes, _ = child
             tag = SAME.get(tag, tag)
             classes = (attributes.get("class") or "").split()
-            if "headerlink" in classes or any(c.startswith("kb-") and c != "kb-html" for c in classes):
+            if "headerlink" in classes or any(c.startswith("kb-") and c not in ("kb-html", "kb-mermaid") for c in classes):
                 continue
             if "admonition" in classes:
                 flush()

@@ -87,7 +87,8 @@ window.kbGraph = async (frame) => {
       const [x, y] = place(pages[at]);
       const title = pages[at].title.length > 34 ? `${pages[at].title.slice(0, 33)}…` : pages[at].title;
       const width = context.measureText(title).width;
-      const start = x + radius(pages[at]) * Math.max(0.5, scale) + 5;
+      const gap = radius(pages[at]) * Math.max(0.5, scale) + 5;
+      const start = x + gap + width > canvas.clientWidth ? x - gap - width : x + gap;
       const room = [start, y - 8, start + width, y + 8];
       if (taken.some((t) => room[0] < t[2] && t[0] < room[2] && room[1] < t[3] && t[1] < room[3])) continue;
       taken.push(room);

@@ -14,7 +14,7 @@
   }
 
   async function draw() {
-    const found = [...document.querySelectorAll(".language-mermaid")];
+    const found = [...document.querySelectorAll(".kb-mermaid")];
     if (!found.length) return;
     await load("mermaid.min.js");
     // strict: no click handler, no script and no HTML of a diagram's author gets into the page.
