@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from posixpath import basename, dirname, relpath, splitext
 from typing import Final
 from urllib.parse import quote
@@ -51,6 +52,7 @@ def forge_url(repository: str, commit: str, path: str) -> str:
     return f"{repository.rstrip('/')}/{middle}/{commit}/{quote(path)}"
 
 
+@lru_cache(maxsize=65536)
 def url_of(staged: str) -> str:
     """Return the address of a staged page, from the site's root, as directory URLs have it."""
     folder, name = dirname(staged), basename(staged)

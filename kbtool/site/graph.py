@@ -6,7 +6,7 @@ new page moves its neighbours, not the whole drawing, and the cost is linear.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from math import cos, pi, sin, sqrt
@@ -87,16 +87,19 @@ def _seed(rank: int) -> tuple[float, float]:
 
 
 # ---------------------------------------------------------------------- as data and as a page
-def graph_data(atlas: Atlas) -> str:
+Links = Collection[tuple[str, str]]
+
+
+def graph_data(atlas: Atlas, pairs: Links) -> str:
     """Return the drawing as JSON: pages with their places, links as pairs of them."""
     order = {path: at for at, path in enumerate(sorted(atlas.pages))}
     where = places(list(atlas.pages.values()))
     nodes = [
         [*(round(v, 1) for v in where[atlas.pages[path]]), *_about(atlas, path)] for path in order
     ]
-    links = sorted({tuple(sorted((order[a], order[b]))) for a, b in _links(atlas)})
+    drawn = sorted({tuple(sorted((order[a], order[b]))) for a, b in pairs})
     names = {kind.value: name for kind, name in _NAMES.items()}
-    data = {"version": 1, "kinds": names, "pages": nodes, "links": links}
+    data = {"version": 1, "kinds": names, "pages": nodes, "links": drawn}
     return json.dumps(data, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
@@ -105,21 +108,25 @@ def _about(atlas: Atlas, path: str) -> tuple[str, str, str]:
     return label_of(page), url_of(atlas.pages[path]), atlas.kb.kind(page).value
 
 
-def _links(atlas: Atlas) -> Iterator[tuple[str, str]]:
-    for path in atlas.pages:
-        for link, target in atlas.kb.edges[path]:
-            known = target in atlas.pages and target != path
-            if known and not is_crumb(atlas.kb.pages[path], link.span.start):
-                yield path, target
+def links(atlas: Atlas) -> Links:
+    """Return every (page, page it links to), breadcrumbs left out."""
+    return {
+        (path, target)
+        for path in atlas.pages
+        for link, target in atlas.kb.edges[path]
+        if target != path
+        and target in atlas.pages
+        and not is_crumb(atlas.kb.pages[path], link.span.start)
+    }
 
 
-def graph_page(atlas: Atlas) -> str:
+def graph_page(atlas: Atlas, pairs: Links) -> str:
     """Return the page: the drawing's frame, and every page in a list by kind."""
     groups: dict[Kind, list[str]] = {}
     for path in sorted(atlas.pages):
         groups.setdefault(atlas.kb.kind_of(path), []).append(path)
     degree: dict[str, int] = {}
-    for a, b in set(_links(atlas)):
+    for a, b in pairs:
         degree[a] = degree.get(a, 0) + 1
         degree[b] = degree.get(b, 0) + 1
     shown = [(kind, groups[kind]) for kind in _NAMES if kind in groups]

@@ -1,7 +1,7 @@
 """What the site has for programs: llms.txt, and a JSON index of pages, relations, evidence."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ INDEX: Final = "index.json"
 _LONGEST: Final = 200
 
 
-def llms(atlas: Atlas, name: str, summary: str) -> str:
+def llms(atlas: Atlas, name: str, summary: str, words: Callable[[Page], str]) -> str:
     """Return the site's table of contents for agents (llmstxt.org): links to Markdown."""
     lines = [f"# {name}", "", f"> {summary}", ""]
     lines += ["Pages are Markdown beside their HTML; index.json has relations and evidence.", ""]
@@ -27,7 +27,7 @@ def llms(atlas: Atlas, name: str, summary: str) -> str:
         groups.setdefault(_section(atlas, path), []).append(path)
     for section, paths in groups.items():
         lines += [f"## {section}", ""]
-        lines += [_line(atlas, path) for path in paths]
+        lines += [_line(atlas, path, words) for path in paths]
         lines.append("")
     return "\n".join(lines)
 
@@ -46,9 +46,9 @@ def _own_hub(atlas: Atlas, path: str) -> str | None:
     return atlas.kb.hub(path.rpartition("/")[0])
 
 
-def _line(atlas: Atlas, path: str) -> str:
+def _line(atlas: Atlas, path: str, words: Callable[[Page], str]) -> str:
     page = atlas.kb.pages[path]
-    said = first_words(page)
+    said = words(page)
     title = title_of(page).replace("[", "(").replace("]", ")")
     return f"- [{title}]({atlas.pages[path]})" + (f": {said}" if said else "")
 
@@ -71,13 +71,11 @@ def first_words(page: Page) -> str:
 
 def index(atlas: Atlas, name: str, commit: str) -> str:
     """Return every page with what it says of itself, where it leads, and its evidence."""
-    data = {
-        "version": 1,
-        "site": name,
-        "commit": commit,
-        "pages": [_entry(atlas, path) for path in sorted(atlas.pages)],
-    }
-    return json.dumps(data, ensure_ascii=False, indent=1) + "\n"
+    head = json.dumps({"version": 1, "site": name, "commit": commit}, ensure_ascii=False)
+    pages = ",\n".join(
+        json.dumps(_entry(atlas, path), ensure_ascii=False) for path in sorted(atlas.pages)
+    )  # one line a page: a change of one page is a change of one line
+    return f'{head[:-1]}, "pages": [\n{pages}\n]}}\n'
 
 
 def _entry(atlas: Atlas, path: str) -> dict[str, Any]:

@@ -14,31 +14,34 @@ _LAST: Final = ("graph.md",)
 
 def navigation(atlas: Atlas, made: Mapping[str, str]) -> Nav:
     """Return the navigation of the site. `made`: staged pages without a source → label."""
+    beside = [page for page in made if dirname(page) and not page.startswith("rules/")]
     root = atlas.kb.root_hub
     seen: set[str] = set()
     nav: Nav = []
     if root:
         seen.add(root)
         nav.append({_name(atlas, root): atlas.pages[root]})
-        nav += [_entry(atlas, child, made, seen) for child in _children(atlas, root)]
+        nav += [_entry(atlas, child, made, beside, seen) for child in _children(atlas, root)]
     nav += [{_name(atlas, p): s} for p, s in sorted(_left_out(atlas, seen))]
     nav += [{made[page]: page} for page in _LAST if page in made]
     return [*nav, {"Reference": list(_reference(atlas, made))}]
 
 
-def _entry(atlas: Atlas, path: str, made: Mapping[str, str], seen: set[str]) -> dict[str, Any]:
+def _entry(
+    atlas: Atlas, path: str, made: Mapping[str, str], beside: Sequence[str], seen: set[str]
+) -> dict[str, Any]:
     seen.add(path)
     staged = atlas.pages[path]
     inside = [c for c in _children(atlas, path) if c not in seen]
-    extra = [page for page in made if _beside(page, staged)]
+    extra = [page for page in beside if _beside(page, staged)]
     if not inside and not extra:
         return {_name(atlas, path): staged}
     pages: list[Any] = [staged, *({made[page]: page} for page in extra)]
-    return {_name(atlas, path): pages + [_entry(atlas, c, made, seen) for c in inside]}
+    return {_name(atlas, path): pages + [_entry(atlas, c, made, beside, seen) for c in inside]}
 
 
 def _beside(page: str, hub: str) -> bool:
-    return bool(dirname(page)) and dirname(page) == dirname(hub) and hub.endswith("README.md")
+    return dirname(page) == dirname(hub) and hub.endswith("README.md")
 
 
 def _children(atlas: Atlas, hub: str) -> Sequence[str]:

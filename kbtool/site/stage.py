@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 
 from kbtool.graph.base import KnowledgeBase
+from kbtool.graph.resolve import Target
 from kbtool.lint.rule import Rule
 from kbtool.markdown.page import Page
 from kbtool.markdown.tree import read_tree
@@ -39,12 +39,28 @@ class Stage:
     problems: tuple[Problem, ...]
 
 
+Key = tuple[object, ...]
+
+
 class Memory:
-    """What an earlier staging in this process made, by what it was made from."""
+    """What an earlier staging in this process made, by what it was made from.
+
+    A page that was not read anew is the same object, so keys compare fast.
+    """
 
     def __init__(self) -> None:
         self._said: dict[str, tuple[Page, Mapping[int, Sentence]]] = {}
-        self._pages: dict[str, tuple[bytes, StagedPage]] = {}
+        self._words: dict[str, tuple[Page, str]] = {}
+        self._led: dict[str, tuple[Page, tuple[Target, ...]]] = {}
+        self._pages: dict[str, tuple[Key, StagedPage]] = {}
+        self.base: KnowledgeBase | None = None  # the one staged last
+
+    def take(self, kb: KnowledgeBase) -> KnowledgeBase:
+        """Return the base, knowing what the last one knew; forget what other files made untrue."""
+        if self.base is None or self.base.files != kb.files:
+            self._led.clear()
+        self.base = kb.after(self.base)
+        return kb
 
     def said(self, page: Page) -> Mapping[int, Sentence]:
         """Return the sentence around each link of the page."""
@@ -53,7 +69,21 @@ class Memory:
             known = self._said[page.path] = (page, sentences(read_tree(page.text)))
         return known[1]
 
-    def page(self, path: str, key: bytes, make: Callable[[], StagedPage]) -> StagedPage:
+    def words(self, page: Page) -> str:
+        """Return the first words of the page."""
+        known = self._words.get(page.path)
+        if known is None or known[0] is not page:
+            known = self._words[page.path] = (page, machine.first_words(page))
+        return known[1]
+
+    def led(self, kb: KnowledgeBase, page: Page) -> tuple[Target, ...]:
+        """Return where the page's links lead; headings of other pages are not looked at."""
+        known = self._led.get(page.path)
+        if known is None or known[0] is not page:
+            known = self._led[page.path] = (page, tuple(kb.resolve(page, k) for k in page.links))
+        return known[1]
+
+    def page(self, path: str, key: Key, make: Callable[[], StagedPage]) -> StagedPage:
         """Return the staged page made from `key`, made now unless it was before."""
         known = self._pages.get(path)
         if known is None or known[0] != key:
@@ -66,18 +96,20 @@ def stage(
 ) -> Stage:
     """Return the staged tree of a knowledge base."""
     memory = memory or Memory()
+    kb = memory.take(kb)
     atlas = Atlas(kb, options.repository, options.commit)
     said = {path: memory.said(kb.pages[path]) for path in atlas.pages}
     pages = [_page(atlas, path, backlinks(kb, path, said, atlas), memory) for path in atlas.pages]
     made = list(overviews(atlas)) + list(rule_pages(rules))
-    made.append((graph.PAGE, "Graph", graph.graph_page(atlas)))
+    pairs = graph.links(atlas)
+    made.append((graph.PAGE, "Graph", graph.graph_page(atlas, pairs)))
     taken = set(atlas.pages.values())
     made = [each for each in made if each[0] not in taken]  # a page of the base comes first
     texts = {page.path: page.text for page in pages}
     texts |= {path: text for path, _, text in made}
     texts |= {
-        graph.DATA: graph.graph_data(atlas),
-        machine.LLMS: machine.llms(atlas, options.name, options.summary),
+        graph.DATA: graph.graph_data(atlas, pairs),
+        machine.LLMS: machine.llms(atlas, options.name, options.summary, memory.words),
         machine.INDEX: machine.index(atlas, options.name, options.commit),
     }
     return Stage(
@@ -93,16 +125,22 @@ def _page(
     atlas: Atlas, path: str, linking: tuple[Backlink, ...], memory: Memory
 ) -> StagedPage:
     page = atlas.kb.pages[path]
-    key = _key(atlas, page, linking)
+    key = _key(atlas, page, linking, memory)
     return memory.page(path, key, lambda: staged_page(page, atlas, linking))
 
 
-def _key(atlas: Atlas, page: Page, linking: Sequence[Backlink]) -> bytes:
-    """Return a digest of all a staged page is made from."""
+def _key(atlas: Atlas, page: Page, linking: tuple[Backlink, ...], memory: Memory) -> Key:
+    """Return all a staged page is made from."""
     kb = atlas.kb
-    around = [kb.pages[p].head for p in {source for source, _, _ in linking}]
-    led = [atlas.kb.resolve(page, link) for link in page.links]
-    titles = [kb.pages[t.path].head.title for t in led if t.path in kb.pages]
-    parts = (page.text, linking, around, led, titles, badge(page, kb))
-    whole = repr((atlas.repository, atlas.commit, parts))
-    return sha256(whole.encode("utf-8", "surrogatepass")).digest()
+    led = memory.led(kb, page)
+    targets = [kb.pages[target.path] for target in led if target.path in kb.pages]
+    return (
+        page,
+        linking,
+        tuple(kb.pages[source].head for source, _, _ in linking),
+        led,
+        tuple((target.head.title, target.anchors) for target in targets),
+        badge(page, kb),
+        atlas.repository,
+        atlas.commit,
+    )
