@@ -6,6 +6,7 @@ from typing import Any, Final
 EXTENSIONS: Final[Mapping[str, Mapping[str, Any]]] = {
     "admonition": {},  # alerts
     "attr_list": {},  # ids of headings
+    "sane_lists": {},  # an ordered list may begin at any number
     "tables": {},
     "toc": {"permalink": True},
     "pymdownx.highlight": {},

@@ -16,14 +16,17 @@ _PAIRS: Final[Mapping[str, str]] = {
 }
 
 
-def html(nodes: Sequence[Node]) -> str:
+Anchors = Mapping[int, str]  # heading, by where it begins → its id
+
+
+def html(nodes: Sequence[Node], anchors: Anchors | None = None) -> str:
     """Return the nodes as HTML: raw HTML and targets as they are written, for the cleaner to judge."""
-    return "".join(_node(node) for node in nodes)
+    return "".join(_node(node, anchors or {}) for node in nodes)
 
 
-def _node(node: Node) -> str:
+def _node(node: Node, anchors: Anchors) -> str:
     if node.kind in _PAIRS:
-        return _wrapped(_PAIRS[node.kind], node)
+        return _wrapped(_PAIRS[node.kind], node, anchors)
     match node.kind:
         case "text":
             return escape(node.text, quote=False)
@@ -38,11 +41,11 @@ def _node(node: Node) -> str:
         case "tag" | "html":
             return node.text
         case "heading":
-            return _wrapped(f"h{node.number}", node)
+            return _heading(node, anchors)
         case "fence":
             return f"<pre><code>{escape(node.text, quote=False)}</code></pre>"
         case "list":
-            return _list(node)
+            return _list(node, anchors)
         case "table":
             return _table(node)
         case "link":
@@ -52,23 +55,28 @@ def _node(node: Node) -> str:
         case "note":
             label = escape(node.text)
             return f'<sup id="fnref-{label}"><a href="#fn-{label}">{label}</a></sup>'
-    return html(node.children)
+    return html(node.children, anchors)
 
 
-def _wrapped(tag: str, node: Node) -> str:
-    return f"<{tag}>{html(node.children)}</{tag}>"
+def _wrapped(tag: str, node: Node, anchors: Anchors) -> str:
+    return f"<{tag}>{html(node.children, anchors)}</{tag}>"
 
 
-def _list(node: Node) -> str:
+def _heading(node: Node, anchors: Anchors) -> str:
+    anchor = escape(anchors.get(node.span.start, ""))
+    return f'<h{node.number} id="{anchor}">{html(node.children)}</h{node.number}>'
+
+
+def _list(node: Node, anchors: Anchors) -> str:
     tag = "ul" if node.number < 0 else "ol"
     start = f' start="{node.number}"' if node.number not in (-1, 1) else ""
-    items = "".join(f"<li>{_item(item, node.tight)}</li>" for item in node.children)
+    items = "".join(f"<li>{_item(item, anchors, tight=node.tight)}</li>" for item in node.children)
     return f"<{tag}{start}>{items}</{tag}>"
 
 
-def _item(item: Node, tight: bool) -> str:
+def _item(item: Node, anchors: Anchors, *, tight: bool) -> str:
     return "".join(
-        html(part.children) if tight and part.kind == "paragraph" else _node(part)
+        html(part.children) if tight and part.kind == "paragraph" else _node(part, anchors)
         for part in item.children
     )
 

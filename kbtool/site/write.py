@@ -56,7 +56,7 @@ def _blocks(nodes: Sequence[Node], what: Writing) -> list[str]:
         node = group[0]
         if node.kind == before and before in ("list", "quote"):
             lines += ["", *_APART]
-        block = _block(node, what) if len(group) == 1 else _raw(html(group), what)
+        block = _block(node, what) if len(group) == 1 else _raw(html(group, what.anchors), what)
         if block:
             lines += ["", *block] if lines else block
             before = node.kind
@@ -90,9 +90,9 @@ def _block(node: Node, what: Writing) -> list[str]:
         case "fence":
             return _fence(node)
         case "list":
-            return _list(node, what) if _sayable(node) else _raw(html([node]), what)
+            return _list(node, what) if _sayable(node) else _raw(html([node], what.anchors), what)
         case "quote":
-            return _quote(node, what) if _sayable(node) else _raw(html([node]), what)
+            return _quote(node, what) if _sayable(node) else _raw(html([node], what.anchors), what)
         case "table":
             return _table(node, what)
         case "html":
@@ -193,7 +193,7 @@ def _table(node: Node, what: Writing) -> list[str]:
     rules = {"Left": ":--", "Right": "--:", "Center": ":-:"}
     rows = [[_inline(cell.children, what).strip() for cell in row.children] for row in node.children]
     if len(rows[0]) < 2 or len(rows) < 2 or not any(rows[0]):
-        return _raw(html([node]), what)
+        return _raw(html([node], what.anchors), what)
     lines = [f"| {' | '.join(row)} |" for row in rows]
     return [lines[0], f"| {' | '.join(rules.get(m, '---') for m in node.marks)} |", *lines[1:]]
 
@@ -223,7 +223,10 @@ def _inline(nodes: Sequence[Node], what: Writing) -> str:
             said.append(_tag(node.text, nodes[index + 1 :], open_tags, what))
             continue
         beside = {nodes[i].kind for i in (index - 1, index + 1) if 0 <= i < len(nodes)}
-        said.append(_piece(node, what, alone=not beside & {"em", "strong", "tag"}))
+        piece = _piece(node, what, alone=not beside & {"em", "strong", "tag"})
+        if node.kind == "link" and said and said[-1].endswith("!"):
+            said.append("<!-- -->")  # else it would be an image
+        said.append(piece)
     said += [f"</{name}>" for name in reversed(open_tags)]
     return "".join(said)
 

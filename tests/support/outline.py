@@ -85,7 +85,8 @@ def _children(node, seen):
                 found.append(["blockquote", *_alert(child, seen)])
             elif "highlight" in classes or tag == "pre":
                 flush()
-                found.append(["pre", _text(child).strip("\n")])
+                lines = [line.rstrip() for line in _text(child).split("\n")]
+                found.append(["pre", "\n".join(lines).strip("\n")])
             elif tag in UNWRAPPED or "kb-html" in classes or (tag == "div" and not attributes.get("id")):
                 visit(child)
             elif tag == "p":
