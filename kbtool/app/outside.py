@@ -5,6 +5,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
+from kbtool.adapters.diagram import Mermaid
 from kbtool.adapters.shell import Shell
 from kbtool.adapters.verdicts import cache_folder
 from kbtool.graph.base import KnowledgeBase
@@ -38,7 +39,9 @@ class Outside:
         """Return the knowledge base with the facts and judges its rules may ask."""
         shell = Shell(self._folder)
         self._open.callback(shell.save)
-        kb.facts = replace(kb.facts, shell=shell.fault)
+        mermaid = Mermaid(self._folder, self._notices.append)
+        self._open.callback(mermaid.close)
+        kb.facts = replace(kb.facts, shell=shell.fault, diagram=mermaid.fault, nodes=mermaid.nodes)
         return kb
 
     @property

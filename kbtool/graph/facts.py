@@ -51,6 +51,10 @@ def _no_fault(_shell: str, _text: str) -> None:
     return None
 
 
+def _no_node(_text: str) -> tuple[str, ...]:
+    return ()
+
+
 def _no_secret(_text: str) -> tuple[Secret, ...]:
     return ()
 
@@ -66,5 +70,6 @@ class Facts:
     base_branch: Callable[[], BaseBranch | None] = _no_branch
     shell: Callable[[str, str], tuple[int, str] | None] = _no_fault  # (shell, text) → line, why
     diagram: Callable[[str], tuple[int, str] | None] = _nothing  # mermaid → line, why
+    nodes: Callable[[str], Sequence[str]] = _no_node  # mermaid → labels of a flowchart's nodes
     language: Callable[[str], str | None] = _nothing  # prose → ISO 639-1 code; None: cannot say
     secrets: Callable[[str], Sequence[Secret]] = _no_secret

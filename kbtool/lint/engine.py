@@ -34,7 +34,7 @@ class Report:
 def choose(
     rules: Sequence[Rule], preset: str, select: Iterable[str], ignore: Iterable[str]
 ) -> tuple[Rule, ...]:
-    """Return the rules of a preset, narrowed by ids or names.
+    """Return the rules of a preset, narrowed by ids or names; some are on only when selected.
 
     Raises:
         UsageError: an id or name is unknown; names the nearest.
@@ -49,7 +49,7 @@ def choose(
         rule
         for rule in rules
         if preset in rule.presets
-        and (not wanted or wanted & {rule.id, rule.name})
+        and (wanted & {rule.id, rule.name} if wanted else rule.default)
         and not unwanted & {rule.id, rule.name}
     )
 

@@ -48,4 +48,5 @@ class Rule:
     severity: Severity = "error"
     fixable: bool = False
     presets: tuple[str, ...] = ("lab",)
+    default: bool = True  # False: only where it is selected
     options: Options | None = None  # option name → default
