@@ -31,7 +31,7 @@ _PAGE = """\
 > **Last Updated**: 2026-11-24
 > **Related**: [Page {next}](page-{next}.md)
 
-This page tells of part {page}. It leans on [page {next}](page-{next}.md) and on [its area](README.md).
+This page tells of part {page}. It leans on [page {next}](page-{next}.md), on [its area](README.md).
 
 ## What it holds
 
@@ -51,8 +51,8 @@ This page tells of part {page}. It leans on [page {next}](page-{next}.md) and on
 echo "page {page}" | tee out-{page}
 ```
 
-More words follow, as they do on a page that people read: some sentences about what goes wrong, what to
-look at first, and whom to ask. See [the first page](../area-0/page-0.md#what-it-holds).
+More words follow, as they do on a page that people read: some sentences about what goes wrong,
+what to look at first, and whom to ask. See [the first page](../area-0/page-0.md#what-it-holds).
 """
 
 
@@ -102,9 +102,15 @@ def _staging(root: Path, size: int, runs: int) -> Iterator[tuple[str, str, str]]
         written = len(stager.run().mirrored.written)
         walls.append(time.perf_counter() - began)
     walls.sort()
-    yield f"stage {size} pages, one changed", _seconds(walls[runs // 2]), f"target 1 s; {written} written"
+    yield (
+        f"stage {size} pages, one changed",
+        _seconds(walls[runs // 2]),
+        f"target 1 s; {written} written",
+    )
     subprocess.run(
-        [sys.executable, "-m", "kbtool", "site", "stage", str(root)], stdout=subprocess.DEVNULL, check=True
+        [sys.executable, "-m", "kbtool", "site", "stage", str(root)],
+        stdout=subprocess.DEVNULL,
+        check=True,
     )
     cost = process([sys.executable, "-m", "kbtool", "site", "stage", str(root)], runs=1)
     yield f"kbtool site stage, {size} pages, new process", _seconds(cost.wall), "nothing changed"
@@ -115,7 +121,11 @@ def _builds(root: str, size: int) -> Iterator[tuple[str, str, str]]:
     plain = process([*mkdocs, "plain.yml"], runs=1, cwd=root)
     yield f"plain mkdocs-material, {size} pages, CPU", _seconds(plain.cpu), ""
     ours = process([sys.executable, "-m", "kbtool", "site", "build", root], runs=1)
-    yield f"kbtool site build, {size} pages, CPU", _seconds(ours.cpu), f"{ours.cpu / plain.cpu:.2f} × plain"
+    yield (
+        f"kbtool site build, {size} pages, CPU",
+        _seconds(ours.cpu),
+        f"{ours.cpu / plain.cpu:.2f} × plain",
+    )
 
 
 def _seconds(value: float) -> str:

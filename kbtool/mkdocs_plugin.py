@@ -67,7 +67,9 @@ class Plugin(BasePlugin[_None]):
         self, output_content: str, *, template_name: str, config: MkDocsConfig
     ) -> str:
         """Seal pages without a source, like 404.html."""
-        return sealed(output_content, _known()) if template_name.endswith(".html") else output_content
+        return (
+            sealed(output_content, _known()) if template_name.endswith(".html") else output_content
+        )
 
     def on_post_build(self, *, config: MkDocsConfig) -> None:
         """Put the Markdown of each page beside its HTML."""

@@ -38,7 +38,9 @@ def mirror(folder: Path, files: Mapping[str, bytes]) -> Mirrored:
             _write(folder / path, files[path])
         _prune(folder)
     except OSError as error:
-        raise MirrorError(f"{folder}: {error.strerror}", "is it a folder of somebody else?") from error
+        raise MirrorError(
+            f"{folder}: {error.strerror}", "is it a folder of somebody else?"
+        ) from error
     return Mirrored(tuple(written), tuple(gone), len(files) - len(written))
 
 

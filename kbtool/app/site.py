@@ -13,6 +13,7 @@ from kbtool.lint.rules import RULES
 from kbtool.markdown.frontmatter import read_front_matter
 from kbtool.site.policy import KEYS, faults
 from kbtool.site.stage import Memory, Options, Stage, stage
+from kbtool.vendor import vendored
 from kbtool.workspace import Root, Workspace, find_root
 
 CONFIG: Final = "mkdocs.yml"
@@ -66,12 +67,10 @@ class Stager:
 
 
 def assets() -> dict[str, bytes]:
-    """Return the site's own styles and scripts, and the vendored bundle."""
+    """Return the site's own styles and scripts, and the vendored mermaid."""
     folder = files("kbtool.site") / "assets"
     found = {f"{ASSETS}/{entry.name}": entry.read_bytes() for entry in folder.iterdir()}
-    bundle = files("kbtool") / "vendor" / "mermaid" / "dist" / "mermaid.min.js"
-    if bundle.is_file():
-        found[f"{ASSETS}/mermaid.min.js"] = bundle.read_bytes()
+    found[f"{ASSETS}/mermaid.min.js"] = vendored("mermaid", "dist/mermaid.min.js").read_bytes()
     return found
 
 

@@ -50,7 +50,8 @@ def badge(page: Page, kb: KnowledgeBase) -> Badge | None:
 
 def _judged(evidence: Evidence, runbook: Runbook, kb: KnowledgeBase) -> Badge:
     strongest = max(
-        evidence.entries, key=lambda name: (bool(evidence.entries[name]), evidence.strength.get(name, 0))
+        evidence.entries,
+        key=lambda name: (bool(evidence.entries[name]), evidence.strength.get(name, 0)),
     )
     mine = evidence.entries[strongest]
     found = list(problems(evidence, runbook, kb.facts.today, kb.conventions.evidence_age))

@@ -6,11 +6,12 @@ from functools import lru_cache
 from typing import Final
 
 # What forges show too. Nothing here can run, load, submit, or cover the page.
-TAGS: Final = frozenset(
-    "a abbr b blockquote br caption center cite code dd del details dfn div dl dt em figcaption"
-    " figure h1 h2 h3 h4 h5 h6 hr i img ins kbd li mark ol p pre q rp rt ruby s samp small span"
-    " strike strong sub summary sup table tbody td tfoot th thead tr tt u ul var wbr".split()
-)
+_ALLOWED: Final = """
+a abbr b blockquote br caption center cite code dd del details dfn div dl dt em figcaption figure
+h1 h2 h3 h4 h5 h6 hr i img ins kbd li mark ol p pre q rp rt ruby s samp small span strike strong
+sub summary sup table tbody td tfoot th thead tr tt u ul var wbr
+"""
+TAGS: Final = frozenset(_ALLOWED.split())
 VOID: Final = frozenset({"br", "hr", "img", "wbr"})
 _ATTRIBUTES: Final = {
     "*": {"id", "title", "lang", "dir", "align"},
@@ -72,7 +73,8 @@ def tag_name(tag: str) -> str:
 def depth(html: str) -> int:
     """Return how many more elements the HTML opens than it closes."""
     found = 0
-    for closing, name, rest in _TAG.findall(re.sub(r"<!--.*?(?:-->|\Z)", "", html, flags=re.S)):
+    visible = re.sub(r"<!--.*?(?:-->|\Z)", "", html, flags=re.DOTALL)
+    for closing, name, rest in _TAG.findall(visible):
         if name.lower() not in VOID and not rest.endswith("/"):
             found += -1 if closing else 1
     return found

@@ -8,7 +8,6 @@ from html import escape
 from posixpath import basename
 from typing import Final
 
-from kbtool.graph.base import KnowledgeBase
 from kbtool.lint.header import status_word
 from kbtool.markdown.page import Field, Page
 from kbtool.markdown.tree import read_tree
@@ -259,5 +258,3 @@ def is_crumb(page: Page, start: int) -> bool:
     """Return whether the link at `start` is one of the page's breadcrumb."""
     crumb = page.head.breadcrumb
     return crumb is not None and crumb.span.start <= start < crumb.span.end
-
-

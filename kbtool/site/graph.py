@@ -140,12 +140,15 @@ def graph_page(atlas: Atlas, pairs: Links) -> str:
         f'<fieldset class="kb-filters"><legend>Show</legend>{boxes}</fieldset>'
         '<div class="kb-canvas" hidden><canvas aria-hidden="true"></canvas>'
         '<p class="kb-canvas-hint">Drag to move, scroll with Ctrl to zoom, click a page to open'
-        ' it. The list below holds the same pages.</p></div>'
+        " it. The list below holds the same pages.</p></div>"
     )
     lists = "".join(_group(atlas, kind, paths, degree) for kind, paths in shown)
     body = block("kb-graph", frame + f'<div class="kb-lists">{lists}</div>', "", _data_of())
     intro = "Every page and every link between pages; breadcrumbs are left out."
-    return "\n\n".join([front_matter("Graph", hide=("navigation", "toc")), "# Graph", intro, body]) + "\n"
+    return (
+        "\n\n".join([front_matter("Graph", hide=("navigation", "toc")), "# Graph", intro, body])
+        + "\n"
+    )
 
 
 def _data_of() -> str:
@@ -160,6 +163,3 @@ def _group(atlas: Atlas, kind: Kind, paths: Sequence[str], degree: Mapping[str, 
         for path in paths
     )
     return f'<section data-kind="{kind.value}"><h2>{_NAMES[kind]}</h2><ul>{items}</ul></section>'
-
-
-

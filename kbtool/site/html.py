@@ -20,7 +20,7 @@ Anchors = Mapping[int, str]  # heading, by where it begins → its id
 
 
 def html(nodes: Sequence[Node], anchors: Anchors | None = None) -> str:
-    """Return the nodes as HTML: raw HTML and targets as they are written, for the cleaner to judge."""
+    """Return the nodes as HTML; raw HTML and targets are left for the cleaner to judge."""
     return "".join(_node(node, anchors or {}) for node in nodes)
 
 

@@ -10,7 +10,7 @@ from kbtool.lint.header import status_word
 from kbtool.markdown.page import Page
 from kbtool.site.atlas import Atlas, Guide
 from kbtool.site.badge import badge
-from kbtool.site.furniture import BADGES, block, title_of, tone, value_html
+from kbtool.site.furniture import BADGES, block, label_of, title_of, tone, value_html
 from kbtool.site.page import front_matter
 
 LOG: Final = "log.md"
@@ -40,18 +40,21 @@ Body = Callable[[Atlas, str, Sequence[str]], str]  # as seen from a staged file,
 def _page(
     atlas: Atlas, folder: str, name: str, label: str, body: Body, paths: Sequence[str]
 ) -> tuple[str, str, str]:
-    hub = atlas.kb.hub(folder)
+    above = atlas.kb.ancestors(join(folder, name))
     folder = atlas.in_base(f"{folder}/").rstrip("/")
     staged = join(folder, name) if folder else name
-    up = f'<a href="{escape(atlas.to_page(staged, hub))}">{escape(folder)}</a>' if hub else folder
+    step = '<span class="kb-step" aria-hidden="true">›</span>'
+    hubs = [(atlas.to_page(staged, hub), label_of(atlas.kb.pages[hub])) for hub in above]
+    ways = [f'<a href="{escape(url)}">{escape(text)}</a>{step}' for url, text in hubs]
     crumb = block(
         "kb-crumbs",
-        f'{up}<span class="kb-step" aria-hidden="true">›</span>'
-        f'<span aria-current="page">{label}</span>',
+        f'{"".join(ways)}<span aria-current="page">{label}</span>',
         "en",
         ' role="navigation" aria-label="You are here"',
     )
-    text = "\n\n".join([front_matter(label, hide=("toc",)), crumb, f"# {label}", body(atlas, staged, paths)])
+    text = "\n\n".join(
+        [front_matter(label, hide=("toc",)), crumb, f"# {label}", body(atlas, staged, paths)]
+    )
     return staged, label, text + "\n"
 
 
@@ -79,7 +82,11 @@ def _status(atlas: Atlas, staged: str, page: Page) -> str:
     guide = Guide(atlas, page)
     guide.start = staged  # the value's links are the page's, seen from here
     inner = value_html(field.value, guide)
-    return f'<span class="kb-chip kb-{tone(field.value)}"><span class="kb-value">{inner}</span></span>'
+    return _chip(tone(field.value), inner)
+
+
+def _chip(look: str, inner: str) -> str:
+    return f'<span class="kb-chip kb-{look}"><span class="kb-value">{inner}</span></span>'
 
 
 def _said(page: Page, name: str) -> str:
@@ -113,7 +120,7 @@ def _card(atlas: Atlas, staged: str, page: Page) -> str:
         facts.append(f'<a href="{escape(atlas.to_page(staged, state))}">status</a>')
     return (
         f'<article class="kb-card"><a class="kb-card-title" href="{url}">{escape(title_of(page))}'
-        f'</a><p>{" · ".join(facts)}</p></article>'
+        f"</a><p>{' · '.join(facts)}</p></article>"
     )
 
 
@@ -143,7 +150,7 @@ def _proof(atlas: Atlas, staged: str, page: Page) -> str:
     url = escape(atlas.to_page(staged, page.path))
     cells = [
         f'<a href="{url}">{escape(title_of(page))}</a>',
-        f'<span class="kb-chip kb-{look}"><span class="kb-value">{words.partition(":")[0]}</span></span>',
+        _chip(look, words.partition(":")[0]),
         escape(shown.day),
         escape(shown.profile),
         scenarios,
@@ -152,4 +159,3 @@ def _proof(atlas: Atlas, staged: str, page: Page) -> str:
         "<br>".join(map(escape, shown.why)),
     ]
     return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
-

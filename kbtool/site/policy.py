@@ -1,5 +1,7 @@
-"""What a project's mkdocs.yml may say. A pull request may change it, and a build must run nothing
-that came with it: an allow list, because the generator reads many keys as code to load.
+"""What a project's mkdocs.yml may say.
+
+A pull request may change it, and a build must run nothing that came with one: an allow list,
+because the generator reads many keys as code to load.
 """
 
 from collections.abc import Iterator, Mapping

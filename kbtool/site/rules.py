@@ -30,7 +30,12 @@ def _index(rules: Sequence[Rule]) -> str:
     head = "<th>Rule</th><th>Name</th><th>What holds</th><th>Severity</th><th>--fix</th>"
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
     intro = "What kbtool lint checks. Each page says why, with examples that are the rule's tests."
-    return "\n\n".join([front_matter("Rules", hide=("toc",)), "# Rules", intro, block("kb-log", table)]) + "\n"
+    return (
+        "\n\n".join(
+            [front_matter("Rules", hide=("toc",)), "# Rules", intro, block("kb-log", table)]
+        )
+        + "\n"
+    )
 
 
 def _page(rule: Rule) -> str:
@@ -58,13 +63,13 @@ def _page(rule: Rule) -> str:
 
 
 def _example(example: Example) -> str:
-    return "\n\n".join(
-        f"`{path}`\n\n{_markdown(_fenced(text))}" for path, text in example.items()
-    )
+    return "\n\n".join(f"`{path}`\n\n{_markdown(_fenced(text))}" for path, text in example.items())
 
 
 def _fenced(text: str) -> str:
-    mark = "~" * (max((len(line) for line in text.split("\n") if set(line) == {"~"}), default=2) + 1)
+    mark = "~" * (
+        max((len(line) for line in text.split("\n") if set(line) == {"~"}), default=2) + 1
+    )
     mark = mark if len(mark) >= 3 else "~~~"
     return f"{mark}markdown\n{text.rstrip()}\n{mark}\n"
 

@@ -121,9 +121,7 @@ def stage(
     )
 
 
-def _page(
-    atlas: Atlas, path: str, linking: tuple[Backlink, ...], memory: Memory
-) -> StagedPage:
+def _page(atlas: Atlas, path: str, linking: tuple[Backlink, ...], memory: Memory) -> StagedPage:
     page = atlas.kb.pages[path]
     key = _key(atlas, page, linking, memory)
     return memory.page(path, key, lambda: staged_page(page, atlas, linking))

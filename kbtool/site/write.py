@@ -18,8 +18,13 @@ from kbtool.site.html import html
 _SPECIAL = re.compile(r"[\\`*_{}\[\]<>&\u00a0\x02\x03|]")
 _ESCAPED: Final[Mapping[str, str]] = {
     **{char: f"\\{char}" for char in "\\`*_{}[]"},
-    **{"<": "&lt;", ">": "&gt;", "&": "&amp;", "\u00a0": "&nbsp;", "|": "&#124;"},
-    **{"\x02": "\ufffd", "\x03": "\ufffd"},  # Python-Markdown keeps its own notes between these
+    "<": "&lt;",
+    ">": "&gt;",
+    "&": "&amp;",
+    "\u00a0": "&nbsp;",
+    "|": "&#124;",
+    "\x02": "\ufffd",
+    "\x03": "\ufffd",  # Python-Markdown keeps its own notes between these
 }
 _AT_START = re.compile(r"[#+=:-]|!!!|~~~|\d+(?=[.)])")
 _LANGUAGE = re.compile(r"[\w#.+-]+")
@@ -185,13 +190,19 @@ def _quote(node: Node, what: Writing) -> list[str]:
     body = _blocks(node.children, what)
     if node.target:
         kind = _ALERTS.get(node.target, node.target.lower())
-        return [f'!!! {kind} "{node.target}"', "", *(f"    {line}" if line else "" for line in body)]
+        return [
+            f'!!! {kind} "{node.target}"',
+            "",
+            *(f"    {line}" if line else "" for line in body),
+        ]
     return [f"> {line}".rstrip() for line in body]
 
 
 def _table(node: Node, what: Writing) -> list[str]:
     rules = {"Left": ":--", "Right": "--:", "Center": ":-:"}
-    rows = [[_inline(cell.children, what).strip() for cell in row.children] for row in node.children]
+    rows = [
+        [_inline(cell.children, what).strip() for cell in row.children] for row in node.children
+    ]
     if len(rows[0]) < 2 or len(rows) < 2 or not any(rows[0]):
         return _raw(html([node], what.anchors), what)
     lines = [f"| {' | '.join(row)} |" for row in rows]

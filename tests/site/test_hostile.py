@@ -4,10 +4,10 @@ import os
 import re
 from html.parser import HTMLParser
 
+import markdown
 import pytest
 from support.outline import tree
 
-import markdown
 from kbtool.app.site import Stager, checked_config
 from kbtool.errors import ConfigError
 from kbtool.site.csp import sealed, theme_scripts
@@ -96,10 +96,16 @@ def project(tmp_path):
     (tmp_path / "outside.md").write_text("# TOP-SECRET\n")
     (base / "README.md").write_text("# Root\n\n- [evil](evil.md)\n")
     (base / "evil.md").write_text(EVIL)
-    (base / "evil.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'><script>x</script></svg>")
+    (base / "evil.svg").write_text(
+        "<svg xmlns='http://www.w3.org/2000/svg'><script>x</script></svg>"
+    )
     (base / "ok.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'><path d='M0 0'/></svg>")
     (base / "evil.html").write_text("<script>alert(1)</script>")
-    for name, target in (("leak.txt", "outside.txt"), ("leak.png", "outside.txt"), ("leak.md", "outside.md")):
+    for name, target in (
+        ("leak.txt", "outside.txt"),
+        ("leak.png", "outside.txt"),
+        ("leak.md", "outside.md"),
+    ):
         os.symlink(tmp_path / target, base / name)
     os.symlink(tmp_path, base / "folder")
     (tmp_path / "project" / "kbtool.toml").write_text('base = "vibe"\n')
@@ -111,7 +117,9 @@ def staged(project):
     return Stager(find_root([str(project)])).run()
 
 
-RUNS = re.compile(r"<script|<iframe|<object|<form|<input|<svg[^>]*onload|javascript:", re.IGNORECASE)
+RUNS = re.compile(
+    r"<script|<iframe|<object|<form|<input|<svg[^>]*onload|javascript:", re.IGNORECASE
+)
 
 
 def test_nothing_of_a_page_can_run(staged):
@@ -143,7 +151,9 @@ def test_title_cannot_leave_its_element(staged):
 
 
 def test_only_regular_files_beneath_the_root_are_published(staged):
-    found = {p.relative_to(staged.folder).as_posix() for p in staged.folder.rglob("*") if p.is_file()}
+    found = {
+        p.relative_to(staged.folder).as_posix() for p in staged.folder.rglob("*") if p.is_file()
+    }
     assert "ok.svg" in found
     assert not {"leak.txt", "leak.png", "leak.md", "evil.svg", "evil.html"} & found
     for path in staged.folder.rglob("*"):
@@ -172,14 +182,24 @@ def test_the_policy_allows_the_themes_scripts_and_no_other():
         ({"plugins": ["search", "exec"]}, "exec"),
         ({"plugins": [{"macros": {"module_name": "x"}}]}, "macros"),
         ({"markdown_extensions": ["pymdownx.snippets"]}, "snippets"),
-        ({"markdown_extensions": [{"pymdownx.superfences": {"custom_fences": [{"format": "x"}]}}]}, "custom_fences"),
+        (
+            {
+                "markdown_extensions": [
+                    {"pymdownx.superfences": {"custom_fences": [{"format": "x"}]}}
+                ]
+            },
+            "custom_fences",
+        ),
         ({"extra_javascript": ["https://evil.invalid/x.js"]}, "evil.invalid"),
         ({"extra_css": ["//evil.invalid/x.css"]}, "evil.invalid"),
         ({"INHERIT": "../x.yml"}, "INHERIT"),
         ({"site_dir": "../../home"}, "site_dir"),
         ({"site_dir": "/"}, "site_dir"),
         ({"copyright": "<script>x</script>"}, "copyright"),
-        ({"theme": {"name": "material", "font": False, "features": ["navigation.instant"]}}, "instant"),
+        (
+            {"theme": {"name": "material", "font": False, "features": ["navigation.instant"]}},
+            "instant",
+        ),
         ({"extra": {"analytics": {"provider": "google"}}}, "analytics"),
     ],
 )

@@ -105,7 +105,9 @@ def test_every_link_of_the_furniture_leads_to_a_page(staged):
         if not path.endswith(".md"):
             continue
         parser = Hrefs()
-        parser.feed("\n".join(line for line in text.split("\n") if line.startswith('<div class="kb-')))
+        parser.feed(
+            "\n".join(line for line in text.split("\n") if line.startswith('<div class="kb-'))
+        )
         for href in parser.found:
             if href.startswith("https://forge.invalid/"):
                 continue
@@ -135,7 +137,13 @@ def test_linked_from_has_the_sentence_around_the_link(staged):
 def test_runbook_has_its_badge_from_the_evidence_alone(staged):
     text = staged.texts["runbooks/unseal-vault-after-a-restart.md"]
     shown = re.search(r'<div class="kb-badge.*', text)[0]
-    for words in ("profile embedded", "self-reported", "Real: postgres", "vault-sealed", "same text"):
+    for words in (
+        "profile embedded",
+        "self-reported",
+        "Real: postgres",
+        "vault-sealed",
+        "same text",
+    ):
         assert words in shown
 
 
@@ -164,7 +172,10 @@ def test_index_and_llms_name_every_page(kb, staged):
     runbook = next(p for p in index["pages"] if p["kind"] == "runbook")
     assert runbook["evidence"]["profile"] == "embedded"
     assert runbook["evidence"]["signed"] is False
-    assert {"name": "Decision", "path": "vibe/ADR/0001-safe-production-like-environment.md"} in runbook["relations"]
+    assert {
+        "name": "Decision",
+        "path": "vibe/ADR/0001-safe-production-like-environment.md",
+    } in runbook["relations"]
     for path in staged.sources:
         assert f"]({path})" in staged.texts["llms.txt"]
 
@@ -200,7 +211,9 @@ def staged_pages(made):
 
 
 def test_diagrams_are_marked_for_the_script(staged):
-    assert "``` {.text .kb-mermaid}" in staged.texts["guidebooks/lab-ecosystem/secrets-and-vault.md"]
+    assert (
+        "``` {.text .kb-mermaid}" in staged.texts["guidebooks/lab-ecosystem/secrets-and-vault.md"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -219,7 +232,9 @@ def test_between(start, end, expected):
 
 
 def test_forges_have_their_own_addresses():
-    assert forge_url("https://github.com/a/b/", "1+", "x y") == "https://github.com/a/b/blob/1/x%20y"
+    assert (
+        forge_url("https://github.com/a/b/", "1+", "x y") == "https://github.com/a/b/blob/1/x%20y"
+    )
     assert forge_url("https://gitlab.com/a/b", "1", "x") == "https://gitlab.com/a/b/-/blob/1/x"
     assert forge_url("https://git.lab/a", "1", "x") == "https://git.lab/a/src/commit/1/x"
     assert forge_url("https://c/{path}?at={commit}", "1", "x") == "https://c/x?at=1"

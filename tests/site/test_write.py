@@ -10,10 +10,20 @@ from kbtool.markdown.parse import parse_page
 from kbtool.markdown.tree import read_tree
 from kbtool.site.write import Writing, write
 
-
 # HTML that is not balanced is mended by each reader in its own way: pairs only.
-PAIRED = [p for p in PIECES if "<b" not in p and "</b" not in p and "<a h" not in p and "(<a" not in p and "--" not in p]
-PAIRED += ["<b>b</b>", "<!-- c -->", "<a href='x'>y</a>", "- - ", "1) ", "\n\n| a | b |\n|--|--|\n| c | d |\n\n"]
+PAIRED = [
+    p
+    for p in PIECES
+    if "<b" not in p and "</b" not in p and "<a h" not in p and "(<a" not in p and "--" not in p
+]
+PAIRED += [
+    "<b>b</b>",
+    "<!-- c -->",
+    "<a href='x'>y</a>",
+    "- - ",
+    "1) ",
+    "\n\n| a | b |\n|--|--|\n| c | d |\n\n",
+]
 
 
 def as_written(node):

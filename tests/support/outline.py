@@ -61,7 +61,7 @@ def outline(html):
     return _children(tree(html), set())
 
 
-def _children(node, seen):
+def _children(node, seen):  # noqa: PLR0915 - one case each
     found, run = [], []
 
     def flush():
@@ -70,7 +70,7 @@ def _children(node, seen):
             found.append(text)
         run.clear()
 
-    def visit(parent):
+    def visit(parent):  # noqa: PLR0915
         for child in parent[2]:
             if isinstance(child, str):
                 run.append(child)
@@ -78,7 +78,9 @@ def _children(node, seen):
             tag, attributes, _ = child
             tag = SAME.get(tag, tag)
             classes = (attributes.get("class") or "").split()
-            if "headerlink" in classes or any(c.startswith("kb-") and c not in ("kb-html", "kb-mermaid") for c in classes):
+            if "headerlink" in classes or any(
+                c.startswith("kb-") and c not in ("kb-html", "kb-mermaid") for c in classes
+            ):
                 continue
             if "admonition" in classes:
                 flush()
@@ -87,13 +89,21 @@ def _children(node, seen):
                 flush()
                 lines = [line.rstrip() for line in _text(child).split("\n")]
                 found.append(["pre", "\n".join(lines).strip("\n")])
-            elif tag in UNWRAPPED or "kb-html" in classes or (tag == "div" and not attributes.get("id")):
+            elif (
+                tag in UNWRAPPED
+                or "kb-html" in classes
+                or (tag == "div" and not attributes.get("id"))
+            ):
                 visit(child)
             elif tag == "p":
                 flush()
                 inner = _children(child, seen)
                 # A tight list has no paragraphs; whether one is tight is no matter of structure.
-                found.extend(inner if parent[0] in ("li", "blockquote", "div", "root", "details") else [["p", *inner]])
+                found.extend(
+                    inner
+                    if parent[0] in ("li", "blockquote", "div", "root", "details")
+                    else [["p", *inner]]
+                )
             elif tag in BLOCKS:
                 flush()
                 if tag == "blockquote" and (alert := ALERT.match(_text(child).lstrip())):
