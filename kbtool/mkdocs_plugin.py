@@ -8,12 +8,14 @@ from typing import Any, Literal
 
 from mkdocs.config.base import Config
 from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
 from mkdocs.livereload import LiveReloadServer
 from mkdocs.plugins import BasePlugin, get_plugin_logger
 from mkdocs.structure.pages import Page
 
 from kbtool.adapters.generator import templates
 from kbtool.app.site import Stager
+from kbtool.errors import KbError
 from kbtool.site.csp import sealed, theme_scripts
 from kbtool.site.stage import Stage
 from kbtool.workspace import find_root
@@ -39,12 +41,17 @@ class Plugin(BasePlugin[_None]):
 
     def on_config(self, config: MkDocsConfig) -> MkDocsConfig:
         """Stage the pages and point the generator at them."""
-        if self._stager is None:
-            self._stager = Stager(find_root([os.path.dirname(config.config_file_path)]))
+        root = find_root([os.path.dirname(config.config_file_path)])
+        # mkdocs may hand one plugin from project to project within a process.
+        if self._stager is None or self._stager.root != root:
+            self._stager = Stager(root)
         # The theme would ask the forge of a repo_url for its stars: it is for our links only.
         repository, config.repo_url = config.repo_url or "", None
         config.edit_uri = None
-        done = self._stager.run(config.site_name, config.site_description or "", repository)
+        try:
+            done = self._stager.run(config.site_name, config.site_description or "", repository)
+        except KbError as error:
+            raise PluginError(f"kbtool: {error.message}; {error.hint}") from error
         self._stage = done.stage
         config.docs_dir = str(done.folder)
         config.nav = done.stage.nav

@@ -1,5 +1,6 @@
 """The built site: no warning, a policy on every page, nothing asked of another host."""
 
+import json
 import re
 import shutil
 from html.parser import HTMLParser
@@ -73,9 +74,9 @@ def test_pages_say_their_language(site):
     french = (site / "shareouts/2026-11-20-essai/index.html").read_text(encoding="utf-8")
     assert '<html lang="fr"' in french
     assert '<html lang="en"' in (site / "index.html").read_text(encoding="utf-8")
-    index = (site / "search/search_index.json").read_text(encoding="utf-8")
-    assert '"fr"' in index
-    assert "Descellé" in index
+    index = json.loads((site / "search/search_index.json").read_text(encoding="utf-8"))
+    assert index["config"]["lang"] == ["en", "fr"]
+    assert any("Descellé" in entry["text"] for entry in index["docs"])
 
 
 def test_markdown_stands_beside_the_html(site):
@@ -122,8 +123,6 @@ def test_staging_writes_only_what_changed(tmp_path, capsys):
     page.write_text("# A\n\nMore.\n")
     capsys.readouterr()
     assert run(["site", "stage", str(tmp_path), "--format", "json"]) == 0
-    import json
-
     said = json.loads(capsys.readouterr().out)
     assert {"README.md", "llms.txt"} == set(said["written"])
     assert said["removed"] == ["gone/x.md"]
