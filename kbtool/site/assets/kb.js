@@ -3,6 +3,10 @@
 (() => {
   const home = new URL(".", document.currentScript.src);
 
+  // mermaid cleans labels, but first lets the browser read them as HTML, where a picture of an
+  // author would already be asked for. Only bare tags of emphasis and breaks are left to it.
+  const TAG = /(?<!<)<(?!\/?(?:br ?\/?|b|i|u|em|strong|code|small|sub|sup)>)(\/?[a-z][^<>]*)>/gi;
+
   function load(name) {
     return new Promise((resolve, reject) => {
       const script = document.createElement("script");
@@ -22,7 +26,7 @@
     let number = 0;
     for (const block of found) {
       const code = block.querySelector("code") || block;
-      const text = code.textContent;
+      const text = code.textContent.replace(TAG, "#lt;$1#gt;");
       const figure = document.createElement("figure");
       figure.className = "kb-diagram";
       try {
