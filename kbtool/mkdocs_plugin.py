@@ -66,7 +66,7 @@ class Plugin(BasePlugin[_None]):
             output = _LANG.sub(f'<html lang="{language}"', output, count=1)
         if self._stage and page.file.src_uri in self._stage.sources:
             way = os.path.relpath(page.file.src_uri, page.file.dest_uri.rpartition("/")[0] or ".")
-            # Not `alternate` alone: the theme takes that for a translation, and asks for its sitemap.
+            # Not `alternate` alone: the theme would take it for a translation and ask its sitemap.
             link = f'<link rel="alternate nofollow" type="text/markdown" href="{way}">'
             output = output.replace("</title>", f"</title>{link}", 1)
         return sealed(output, _known())

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from posixpath import basename, dirname, relpath, splitext
+from posixpath import basename, dirname, splitext
 from typing import Final
 from urllib.parse import quote
 
@@ -61,10 +61,21 @@ def url_of(staged: str) -> str:
     return f"{splitext(staged)[0]}/" if name.endswith(".md") else staged
 
 
+def _way(there: str, here: str) -> str:
+    """Return the way from one folder to a path, as relpath does, without asking the system."""
+    to, start = there.split("/") if there else [], here.split("/") if here else []
+    same = 0
+    for a, b in zip(to, start, strict=False):
+        if a != b:
+            break
+        same += 1
+    return "/".join([".."] * (len(start) - same) + to[same:]) or "."
+
+
 def between(start: str, end: str, anchor: str = "") -> str:
     """Return the relative URL from one staged page to another, or to a staged file."""
     here, there = url_of(start), url_of(end)
-    way = relpath(there or ".", here or ".")
+    way = _way(there.rstrip("/"), here.rstrip("/"))
     if there.endswith("/") or not there:
         way += "/"
     return quote(way) + (f"#{quote(anchor)}" if anchor else "")
@@ -165,7 +176,7 @@ class Guide:
         return where, splitext(path)[1].lower() in _IMAGES
 
     def _relative(self, staged: str) -> str:
-        return quote(relpath(staged, dirname(self.start) or "."))
+        return quote(_way(staged, dirname(self.start)))
 
     def _complain(self, link: Link, why: str) -> None:
         line, _ = self.page.lines.position(link.span.start)

@@ -3,6 +3,7 @@
 All of it is HTML in blocks of class `kb-…`, one line each, and left out of the search index.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from posixpath import basename
@@ -23,6 +24,7 @@ _TONES: Final[Mapping[str, str]] = {
     **dict.fromkeys(("in design", "in progress", "beta", "proposed", "open", "draft"), "open"),
     **dict.fromkeys(("rejected", "dropped", "deferred", "superseded by"), "past"),
 }
+_MARKUP: Final = re.compile(r"[\\`*_\[\]<>&~!]|\d[.)] |^[-+#]")
 BADGES: Final[Mapping[str, tuple[str, str]]] = {
     "verified": ("good", "Verified"),
     "old": ("open", "Verified, and due for a new drill"),
@@ -61,6 +63,8 @@ def tone(status: str) -> str:
 
 def value_html(value: str, guide: Guide) -> str:
     """Return a header field's value as HTML, its links led to their places on the site."""
+    if not _MARKUP.search(value):
+        return escape(value, quote=False)
     tree = read_tree(value)
     inner = tree.children[0].children if len(tree.children) == 1 else tree.children
     return cleaned(html(inner), guide.moved)

@@ -1,13 +1,12 @@
 """What the site has for programs: llms.txt, and a JSON index of pages, relations, evidence."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any, Final
 
 from kbtool.graph.base import Kind
 from kbtool.markdown.page import Page
-from kbtool.markdown.tree import plain, read_tree
 from kbtool.site.atlas import Atlas, url_of
 from kbtool.site.badge import badge
 from kbtool.site.furniture import is_crumb, title_of
@@ -15,10 +14,9 @@ from kbtool.site.words import language_of
 
 LLMS: Final = "llms.txt"
 INDEX: Final = "index.json"
-_LONGEST: Final = 200
 
 
-def llms(atlas: Atlas, name: str, summary: str, words: Callable[[Page], str]) -> str:
+def llms(atlas: Atlas, name: str, summary: str, words: Mapping[str, str]) -> str:
     """Return the site's table of contents for agents (llmstxt.org): links to Markdown."""
     lines = [f"# {name}", "", f"> {summary}", ""]
     lines += ["Pages are Markdown beside their HTML; index.json has relations and evidence.", ""]
@@ -46,27 +44,11 @@ def _own_hub(atlas: Atlas, path: str) -> str | None:
     return atlas.kb.hub(path.rpartition("/")[0])
 
 
-def _line(atlas: Atlas, path: str, words: Callable[[Page], str]) -> str:
+def _line(atlas: Atlas, path: str, words: Mapping[str, str]) -> str:
     page = atlas.kb.pages[path]
-    said = words(page)
+    said = words[path]
     title = title_of(page).replace("[", "(").replace("]", ")")
     return f"- [{title}]({atlas.pages[path]})" + (f": {said}" if said else "")
-
-
-def first_words(page: Page) -> str:
-    """Return the beginning of the page's first paragraph, without markup."""
-    fields = [field.span.start for field in page.head.fields]
-    crumb = page.head.breadcrumb
-    for block in page.blocks:
-        taken = crumb is not None and block.span == crumb.span
-        if block.kind != "paragraph" or taken:
-            continue
-        if any(block.span.start <= start < block.span.end for start in fields):
-            continue
-        text = page.text[block.span.start : block.span.end]
-        said = " ".join(plain(read_tree(text).children).split())
-        return said if len(said) <= _LONGEST else said[:_LONGEST].rpartition(" ")[0] + "…"
-    return ""
 
 
 def index(atlas: Atlas, name: str, commit: str) -> str:

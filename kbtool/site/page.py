@@ -7,10 +7,10 @@ from html import escape
 
 from kbtool.graph.base import KnowledgeBase
 from kbtool.markdown.page import Block, Field, Page
-from kbtool.markdown.tree import Node, read_tree
+from kbtool.markdown.tree import Node, plain, read_tree
 from kbtool.site.atlas import Atlas, Guide, Problem
 from kbtool.site.badge import Badge, badge
-from kbtool.site.context import Sentence
+from kbtool.site.context import Sentence, sentences
 from kbtool.site.furniture import (
     around,
     badge_html,
@@ -27,6 +27,7 @@ from kbtool.site.write import Writing, write
 from kbtool.text import Span
 
 _MOST = 9  # neighbours drawn on one side
+_LONGEST = 200  # characters of the first words
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,31 +40,60 @@ class StagedPage:
     copies: tuple[tuple[str, str], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What a page says by itself: written anew for the site, and read for what others need."""
+
+    before: str  # up to the title
+    after: str
+    said: Mapping[int, Sentence]  # the sentence around each link, by where the link begins
+    words: str  # its first ones
+    problems: tuple[Problem, ...]
+    copies: tuple[tuple[str, str], ...]
+
+
 Backlink = tuple[str, int, Sentence | None]  # page, where its link begins, the sentence around
 
 
-def staged_page(
-    page: Page, atlas: Atlas, linking: Sequence[Backlink], tree: Node | None = None
-) -> StagedPage:
-    """Return the page with its furniture, in the Markdown of the site."""
-    kb = atlas.kb
+def body_of(page: Page, atlas: Atlas) -> Body:
+    """Return the page's own text, in the Markdown of the site."""
     guide = Guide(atlas, page)
-    language = language_of(kb, page)
     anchors = {heading.span.start: heading.anchor for heading in page.headings}
     what = Writing(anchors, guide.in_markdown, guide.moved)
-    nodes = (tree or read_tree(page.text)).children
-    shown = badge(page, kb)
-    before, after = _parted(nodes, page)
+    tree = read_tree(page.text)
+    before, after = _parted(tree.children, page)
+    return Body(
+        write(before, what).strip("\n") if before else "",
+        write(after, what).strip("\n") if after else "",
+        sentences(tree),
+        _first_words(after),
+        tuple(guide.problems),
+        tuple(guide.copies.items()),
+    )
+
+
+def _first_words(nodes: Sequence[Node]) -> str:
+    first = next((node for node in nodes if node.kind == "paragraph"), None)
+    said = " ".join(plain(first.children).split()) if first else ""
+    return said if len(said) <= _LONGEST else said[:_LONGEST].rpartition(" ")[0] + "…"
+
+
+def staged_page(page: Page, atlas: Atlas, body: Body, linking: Sequence[Backlink]) -> StagedPage:
+    """Return the page with its furniture."""
+    guide = Guide(atlas, page)
+    language = language_of(atlas.kb, page)
     parts = [
         front_matter(title_of(page), language),
         crumbs(page, guide, language),
-        write(before, what).strip("\n") if before else "",
-        _head(page, guide, language, shown),
-        write(after, what).strip("\n") if after else "",
+        body.before,
+        _head(page, guide, language, badge(page, atlas.kb)),
+        body.after,
         _foot(page, atlas, linking, language),
     ]
     text = "\n\n".join(part for part in parts if part) + "\n"
-    return StagedPage(guide.start, text, tuple(guide.problems), tuple(guide.copies.items()))
+    problems = dict.fromkeys((*body.problems, *guide.problems))
+    copies = (*body.copies, *guide.copies.items())
+    return StagedPage(guide.start, text, tuple(problems), copies)
 
 
 def front_matter(title: str, language: str = "en", hide: Sequence[str] = ()) -> str:
@@ -161,12 +191,12 @@ def _outgoing(page: Page, atlas: Atlas) -> list[str]:
 
 
 def backlinks(
-    kb: KnowledgeBase, path: str, said: Mapping[str, Mapping[int, Sentence]], atlas: Atlas
+    kb: KnowledgeBase, path: str, bodies: Mapping[str, Body], atlas: Atlas
 ) -> tuple[Backlink, ...]:
     """Return who links to the page, the hubs above it and mere breadcrumbs left out."""
     above = set(kb.ancestors(path))
     return tuple(
-        (source, link.span.start, said[source].get(link.span.start))
+        (source, link.span.start, bodies[source].said.get(link.span.start))
         for source, link in kb.backlinks(path)
         if source in atlas.pages
         and source not in above

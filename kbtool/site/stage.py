@@ -1,20 +1,18 @@
 """The whole base → the whole staged tree. What did not change is not made again."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kbtool.graph.base import KnowledgeBase
 from kbtool.graph.resolve import Target
 from kbtool.lint.rule import Rule
 from kbtool.markdown.page import Page
-from kbtool.markdown.tree import read_tree
 from kbtool.site import graph, machine
 from kbtool.site.atlas import Atlas, Problem
 from kbtool.site.badge import badge
-from kbtool.site.context import Sentence, sentences
 from kbtool.site.nav import Nav, navigation
 from kbtool.site.overviews import overviews
-from kbtool.site.page import Backlink, StagedPage, backlinks, staged_page
+from kbtool.site.page import Backlink, Body, StagedPage, backlinks, body_of, staged_page
 from kbtool.site.rules import rule_pages
 
 
@@ -49,9 +47,8 @@ class Memory:
     """
 
     def __init__(self) -> None:
-        self._said: dict[str, tuple[Page, Mapping[int, Sentence]]] = {}
-        self._words: dict[str, tuple[Page, str]] = {}
         self._led: dict[str, tuple[Page, tuple[Target, ...]]] = {}
+        self._bodies: dict[str, tuple[Key, Body]] = {}
         self._pages: dict[str, tuple[Key, StagedPage]] = {}
         self.base: KnowledgeBase | None = None  # the one staged last
 
@@ -62,20 +59,6 @@ class Memory:
         self.base = kb.after(self.base)
         return kb
 
-    def said(self, page: Page) -> Mapping[int, Sentence]:
-        """Return the sentence around each link of the page."""
-        known = self._said.get(page.path)
-        if known is None or known[0] is not page:
-            known = self._said[page.path] = (page, sentences(read_tree(page.text)))
-        return known[1]
-
-    def words(self, page: Page) -> str:
-        """Return the first words of the page."""
-        known = self._words.get(page.path)
-        if known is None or known[0] is not page:
-            known = self._words[page.path] = (page, machine.first_words(page))
-        return known[1]
-
     def led(self, kb: KnowledgeBase, page: Page) -> tuple[Target, ...]:
         """Return where the page's links lead; headings of other pages are not looked at."""
         known = self._led.get(page.path)
@@ -83,11 +66,28 @@ class Memory:
             known = self._led[page.path] = (page, tuple(kb.resolve(page, k) for k in page.links))
         return known[1]
 
-    def page(self, path: str, key: Key, make: Callable[[], StagedPage]) -> StagedPage:
-        """Return the staged page made from `key`, made now unless it was before."""
-        known = self._pages.get(path)
+    def body(self, page: Page, atlas: Atlas) -> Body:
+        """Return what the page says by itself."""
+        led = self.led(atlas.kb, page)
+        targets = [atlas.kb.pages[found.path] for found in led if found.path in atlas.kb.pages]
+        anchors = tuple(target.anchors for target in targets)
+        key = (page, led, anchors, atlas.repository, atlas.commit)
+        known = self._bodies.get(page.path)
         if known is None or known[0] != key:
-            known = self._pages[path] = (key, make())
+            known = self._bodies[page.path] = (key, body_of(page, atlas))
+        return known[1]
+
+    def page(
+        self, page: Page, atlas: Atlas, body: Body, linking: tuple[Backlink, ...]
+    ) -> StagedPage:
+        """Return the staged page."""
+        kb = atlas.kb
+        led = [kb.pages[target].head.title for _, target in kb.edges[page.path]]
+        heads = tuple(kb.pages[source].head for source, _, _ in linking)
+        key = (page, body, linking, heads, tuple(led), badge(page, kb))
+        known = self._pages.get(page.path)
+        if known is None or known[0] != key:
+            known = self._pages[page.path] = (key, staged_page(page, atlas, body, linking))
         return known[1]
 
 
@@ -98,8 +98,11 @@ def stage(
     memory = memory or Memory()
     kb = memory.take(kb)
     atlas = Atlas(kb, options.repository, options.commit)
-    said = {path: memory.said(kb.pages[path]) for path in atlas.pages}
-    pages = [_page(atlas, path, backlinks(kb, path, said, atlas), memory) for path in atlas.pages]
+    bodies = {path: memory.body(kb.pages[path], atlas) for path in atlas.pages}
+    pages = [
+        memory.page(kb.pages[path], atlas, body, backlinks(kb, path, bodies, atlas))
+        for path, body in bodies.items()
+    ]
     made = list(overviews(atlas)) + list(rule_pages(rules))
     pairs = graph.links(atlas)
     made.append((graph.PAGE, "Graph", graph.graph_page(atlas, pairs)))
@@ -109,7 +112,12 @@ def stage(
     texts |= {path: text for path, _, text in made}
     texts |= {
         graph.DATA: graph.graph_data(atlas, pairs),
-        machine.LLMS: machine.llms(atlas, options.name, options.summary, memory.words),
+        machine.LLMS: machine.llms(
+            atlas,
+            options.name,
+            options.summary,
+            {path: body.words for path, body in bodies.items()},
+        ),
         machine.INDEX: machine.index(atlas, options.name, options.commit),
     }
     return Stage(
@@ -118,27 +126,4 @@ def stage(
         {staged: kb.pages[path].text for path, staged in atlas.pages.items()},
         navigation(atlas, {path: label for path, label, _ in made}),
         tuple(problem for page in pages for problem in page.problems),
-    )
-
-
-def _page(atlas: Atlas, path: str, linking: tuple[Backlink, ...], memory: Memory) -> StagedPage:
-    page = atlas.kb.pages[path]
-    key = _key(atlas, page, linking, memory)
-    return memory.page(path, key, lambda: staged_page(page, atlas, linking))
-
-
-def _key(atlas: Atlas, page: Page, linking: tuple[Backlink, ...], memory: Memory) -> Key:
-    """Return all a staged page is made from."""
-    kb = atlas.kb
-    led = memory.led(kb, page)
-    targets = [kb.pages[target.path] for target in led if target.path in kb.pages]
-    return (
-        page,
-        linking,
-        tuple(kb.pages[source].head for source, _, _ in linking),
-        led,
-        tuple((target.head.title, target.anchors) for target in targets),
-        badge(page, kb),
-        atlas.repository,
-        atlas.commit,
     )

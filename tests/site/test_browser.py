@@ -13,7 +13,9 @@ from kbtool.cli import run
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: apt-get install chromium"),
+    pytest.mark.skipif(
+        CHROMIUM is None, reason="no Chromium on this machine: apt-get install chromium"
+    ),
 ]
 EVIL = """\
 [vibe](README.md) > **Evil**
@@ -164,6 +166,8 @@ def test_nothing_of_a_malicious_page_runs(visit, browser):
         ".filter(a => /^on/.test(a.name) || /^javascript:/i.test(a.value)).map(a => a.value)"
     )
     assert handlers == []
-    browser.js("document.querySelectorAll('article a, figure g').forEach(e => e.dispatchEvent(new Event('click')))")
+    browser.js(
+        "document.querySelectorAll('article a, figure g').forEach(e => e.dispatchEvent(new Event('click')))"
+    )
     assert browser.js("document.title").startswith("Evil")
     assert browser.js("getComputedStyle(document.body).display") != "none"

@@ -28,7 +28,9 @@ def site(tmp_path_factory):
         "[vibe](../README.md) > **Essai**\n\n# Essai\n\n> **Date**: 2026-11-20\n\nDescellé.\n"
     )
     (folder / "kbtool.toml").write_text('base = "vibe"\n')
-    assert "kbtool" in {point.name for point in entry_points(group="mkdocs.plugins")}, "pip install -e ."
+    assert "kbtool" in {point.name for point in entry_points(group="mkdocs.plugins")}, (
+        "pip install -e ."
+    )
     assert run(["site", "build", str(folder), "--strict"]) == 0
     return folder / "build" / "site"
 
@@ -44,7 +46,12 @@ class Loads(HTMLParser):
         values = dict(attrs)
         if tag in ("script", "img", "iframe", "source", "video", "audio", "embed"):
             self.found += [values[name] for name in ("src", "srcset") if name in values]
-        if tag == "link" and values.get("rel") not in ("canonical", "alternate nofollow", "next", "prev"):
+        if tag == "link" and values.get("rel") not in (
+            "canonical",
+            "alternate nofollow",
+            "next",
+            "prev",
+        ):
             self.found.append(values["href"])
 
 
@@ -83,7 +90,10 @@ def test_markdown_stands_beside_the_html(site):
     path = "guidebooks/lab-ecosystem/secrets-and-vault"
     assert (site / f"{path}.md").read_text() == (ROOT / f"vibe/{path}.md").read_text()
     html = (site / path / "index.html").read_text(encoding="utf-8")
-    assert '<link rel="alternate nofollow" type="text/markdown" href="../secrets-and-vault.md">' in html
+    assert (
+        '<link rel="alternate nofollow" type="text/markdown" href="../secrets-and-vault.md">'
+        in html
+    )
     assert (site / "llms.txt").is_file()
     assert (site / "index.json").is_file()
 
