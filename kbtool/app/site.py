@@ -1,5 +1,6 @@
 """Publishing a project: its pages staged, its site built."""
 
+import gc
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -38,6 +39,7 @@ class Stager:
         self.folder = root.path / SOURCE
         self._memory = Memory()
         self._workspace = Workspace(root)
+        self._settled = False
 
     def run(self, name: str = "", summary: str = "", repository: str = "") -> Staged:
         """Read the project and bring the staged tree up to date.
@@ -55,6 +57,10 @@ class Stager:
         )
         made = stage(kb, options, RULES, self._memory)
         done = mirror(self.folder, self._contents(made))
+        if not self._settled:  # what the first run made stays: no collector need look it through
+            gc.collect()
+            gc.freeze()
+            self._settled = True
         return Staged(self.folder, made, done)
 
     def _contents(self, made: Stage) -> dict[str, bytes]:
