@@ -219,8 +219,10 @@ def around(
         f"{label}: {len(left)} {say('pages linking here', language)},"
         f" {len(right)} {say('pages linked from here', language)}"
     )
+    first, last = 0 if left else 282, 760 if right else 478
     drawing = (
-        f'<svg viewBox="0 0 760 {height}" role="group" aria-label="{about}">{"".join(shapes)}</svg>'
+        f'<svg viewBox="{first} 0 {last - first} {height}" width="{last - first}" role="group"'
+        f' aria-label="{about}">{"".join(shapes)}</svg>'
     )
     head = f'<p class="kb-label">{escape(say("Around this page", language))}</p>'
     return block("kb-around", head + drawing, language)

@@ -58,12 +58,20 @@ def _page(rule: Rule) -> str:
     ]
     for title, examples in (("Good", rule.good), ("Reported, between ⟦ and ⟧", rule.bad)):
         parts.append(f"## {title}")
-        parts += [_example(example) for example in examples]
+        for number, example in enumerate(examples, 1):
+            parts += [f"**Example {number}**"] if len(examples) > 1 else []
+            parts.append(_example(example))
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 
 
 def _example(example: Example) -> str:
-    return "\n\n".join(f"`{path}`\n\n{_markdown(_fenced(text))}" for path, text in example.items())
+    return "\n\n".join(_file(path, text) for path, text in example.items())
+
+
+def _file(path: str, text: str) -> str:
+    if not text.strip():
+        return f"`{path}` (its text does not matter)"
+    return f"`{path}`\n\n{_markdown(_fenced(text))}"
 
 
 def _fenced(text: str) -> str:

@@ -17,6 +17,12 @@ pytestmark = [
         CHROMIUM is None, reason="no Chromium on this machine: apt-get install chromium"
     ),
 ]
+AXE = ROOT / "tests" / "vendor" / "axe-core" / "axe.min.js"
+SERIOUS = """
+axe.run(document, {resultTypes: ["violations"]}).then((found) => found.violations
+  .filter((each) => ["serious", "critical"].includes(each.impact))
+  .map((each) => [each.id, each.nodes.map((node) => node.html)]))
+"""
 EVIL = """\
 [vibe](README.md) > **Evil**
 
@@ -98,7 +104,7 @@ def visit(address, browser):
 @pytest.mark.parametrize(
     "path",
     ["", "runbooks/unseal-vault-after-a-restart/", "ADR/log/", "runbooks/evidence/",
-     "shareouts/2026-11-20-essai/", "rules/KB101/", "repository/AGENTS/"],
+     "shareouts/2026-11-20-essai/", "rules/KB101/", "repository/AGENTS/", "graph/"],
 )  # fmt: skip
 def test_pages_are_silent_and_fit_the_window(visit, browser, path, look):
     browser.look(*look)
@@ -107,6 +113,8 @@ def test_pages_are_silent_and_fit_the_window(visit, browser, path, look):
     assert browser.js("document.documentElement.scrollWidth - innerWidth") <= 0
     scheme = "slate" if look[1] == "dark" else "default"
     browser.until(f"document.body.dataset.mdColorScheme === '{scheme}'")
+    browser.js(AXE.read_text(encoding="utf-8") + "; 1")
+    assert browser.js(SERIOUS) == []
 
 
 def test_diagrams_are_drawn_only_where_they_are(visit, browser):

@@ -50,7 +50,16 @@
     window.kbGraph(frame);
   }
 
+  // What the theme leaves out for those who do not see or point: a name, a way to scroll by keys.
+  function reach() {
+    document.querySelector(".md-search")?.setAttribute("aria-label", "Search");
+    for (const code of document.querySelectorAll("pre > code")) {
+      if (code.scrollWidth > code.clientWidth) code.tabIndex = 0;
+    }
+  }
+
   const ready = () => {
+    reach();
     draw();
     graph();
   };
