@@ -34,9 +34,9 @@ def mirror(folder: Path, files: Mapping[str, bytes]) -> Mirrored:
         gone = sorted(set(present) - set(files))
         for path in gone:
             os.unlink(folder / path)
+        _prune(folder)  # before writing: a file may take an emptied folder's place
         for path in written:
             _write(folder / path, files[path])
-        _prune(folder)
     except OSError as error:
         raise MirrorError(
             f"{folder}: {error.strerror}", "is it a folder of somebody else?"
@@ -65,8 +65,6 @@ def _same(entry: "os.DirEntry[str] | None", data: bytes) -> bool:
 
 
 def _write(path: Path, data: bytes) -> None:
-    if path.parent.is_file():
-        path.parent.unlink()
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".kbtool-")
     with os.fdopen(handle, "wb") as file:
