@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from kbtool.adapters.verdicts import Verdicts
 
 if TYPE_CHECKING:
-    from kbtool.adapters.mermaid.child import Child
+    from kbtool.adapters.mermaid.child import Child, Ended
 
 PATIENCE: Final = 10  # diagrams that may end a worker in one run
 _PROGRAMS: Final = Path(__file__).parent / "mermaid"
@@ -79,16 +79,22 @@ class Mermaid:
             self._notice(f"diagrams are not judged: {error}")
             raise _Passing({}) from error
         except Ended as error:
-            self._child = None
-            self._patience -= 1
-            if not self._patience:
-                self._notice(f"{PATIENCE} diagrams did not end: no more are judged in this run")
-            verdict = {"fault": [1, str(error)]}
-            if error.lasting:
-                return verdict
-            raise _Passing(verdict) from error
+            return self._of_end(error)
+
+    def _of_end(self, error: "Ended") -> Any:
+        self._child = None
+        self._patience -= 1
+        if not self._patience:
+            self._notice(f"{PATIENCE} diagrams ended the judge: no more are judged in this run")
+        verdict = {"fault": [1, str(error)]}
+        if error.lasting:
+            return verdict
+        raise _Passing(verdict)
 
     def _started(self) -> "Child":
+        if self._child is not None and not self._child.alive:
+            self._child.end()
+            self._child = None
         if self._child is None:
             from kbtool.adapters.mermaid.child import Child
             from kbtool.vendor import vendored

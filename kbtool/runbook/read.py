@@ -26,7 +26,7 @@ from kbtool.runbook.model import (
     Tag,
     WrittenField,
 )
-from kbtool.runbook.names import unset_names
+from kbtool.runbook.names import obeyed, unset_names
 from kbtool.text import Span
 
 DEFAULT_TIMEOUT: Final = 600.0
@@ -46,16 +46,6 @@ STEP_FIELDS: Final = (
     "Stand-in",
 )
 GUARD_FIELDS: Final = ("Requires", "Inputs", "Break", "Before", "Always", "Accept")
-# Names a shell, a loader or a client would obey: a captured value must never reach them.
-OBEYED: Final = frozenset(
-    {"PATH", "HOME", "IFS", "ENV", "SHELL", "TMPDIR", "PWD", "OLDPWD", "CDPATH", "TERM", "LANG"}
-    | {"USER", "LOGNAME", "EDITOR", "PAGER", "KUBECONFIG", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"}
-    | {"NO_PROXY", "PS4", "PROMPT_COMMAND", "GLOBIGNORE", "SHELLOPTS", "BASHOPTS"}
-)
-_OBEYED_PREFIXES: Final = (
-    *("LD_", "BASH_", "PYTHON", "PG", "VAULT_", "BAO_", "KB_", "GIT_", "SSH_"),
-    *("LC_", "PERL", "RUBY", "NODE_", "GO", "CURL_", "SSL_"),
-)
 _HEADING = re.compile(r"(?P<id>S\d+[a-z]?) \[(?P<tag>AGENT|HUMAN)\] (?P<title>\S.*)")
 _ID = re.compile(r"S\d+[a-z]?(?=\s|$|:)")
 _NAME = re.compile(r"[A-Z][A-Z0-9_]*")
@@ -82,11 +72,6 @@ def is_runbook(page: Page) -> bool:
     return any(heading.level == 2 and heading.text == "Steps" for heading in page.headings)
 
 
-def obeyed(name: str) -> bool:
-    """Return whether some program takes orders from an environment variable of that name."""
-    return name in OBEYED or name.startswith(_OBEYED_PREFIXES)
-
-
 class _Reader:
     """Reads one page, collecting defects as it goes."""
 
@@ -105,6 +90,7 @@ class _Reader:
         steps = tuple(self._steps(self._section("Steps")))
         if not guards.accept:
             self._defect("KB503", self._place("Guards"), "no Accept: nothing says what healthy is")
+        self._bounds(guards.always)
         self.defects += unset_names(guards, steps, self.lost)
         title = self.page.head.title.text if self.page.head.title else self.page.path
         return Runbook(self.page.path, title, guards, steps, tuple(self.defects), self.uses)
@@ -193,6 +179,18 @@ class _Reader:
         checked = field.value[: bounds.start()] if bounds and (start or until) else field.value
         expectation = self._expectation(checked, field.span)
         return Invariant(expectation, start, until) if expectation else None
+
+    def _bounds(self, invariants: Sequence[Invariant]) -> None:
+        """Report an Always whose bounds are no steps, or in the wrong order: it would not watch."""
+        for always in invariants:
+            bounds = [name for name in (always.start, always.until) if name]
+            unknown = [name for name in bounds if name not in self.ids]
+            if unknown:
+                message = f"Always names {unknown[0]}, which is no step"
+                self._defect("KB508", always.expectation.span, message)
+            elif bounds != sorted(set(bounds), key=self.ids.index):
+                message = f"Always from {bounds[0]} until {bounds[1]} covers no step"
+                self._defect("KB508", always.expectation.span, message)
 
     def _expectations(self, fields: Sequence[WrittenField]) -> tuple[Expectation, ...]:
         found = (self._expectation(field.value, field.span) for field in fields)

@@ -1,6 +1,7 @@
 """What the site itself says, in the language of the page it stands on."""
 
 from collections.abc import Mapping
+from posixpath import dirname, join
 from typing import Final
 
 from kbtool.graph.base import Kind, KnowledgeBase
@@ -31,11 +32,17 @@ _FRENCH: Final[Mapping[str, str]] = {
 
 
 def language_of(kb: KnowledgeBase, page: Page) -> str:
-    """Return the page's language: its front matter's `lang`, else its folder's."""
+    """Return the page's language: its front matter's `lang`, else its folder's, else English."""
     named = page.front_matter.get("lang")
     if isinstance(named, str) and named.isalpha() and len(named) == 2:
         return named
-    return "fr" if kb.kind(page) is Kind.SHAREOUT else "en"
+    if kb.kind(page) is Kind.HUB:
+        return "en"  # hubs are read by everybody
+    folders = {join(kb.base, folder): code for folder, code in kb.conventions.languages.items()}
+    folder = dirname(page.path)
+    while folder and folder not in folders:
+        folder = dirname(folder)
+    return folders.get(folder, "en")
 
 
 def say(word: str, language: str) -> str:

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import selectors
+import signal
 import subprocess
 import sys
 import time
@@ -15,13 +16,10 @@ from typing import Any, Final
 from kbtool.adapters.mermaid import worker
 
 LIBRARY: Final = "py_mini_racer"
-SECONDS: Final = 60.0  # on the wall, to start or to answer; the worker's own bounds come first
-_ENDS: Final = {
-    worker.TIME_UP: f"stopped after {worker.CPU_SECONDS:.0f} seconds of computing; it is too large,"
-    " or has no end",
-    worker.TOO_LARGE: f"stopped at {worker.MEMORY >> 20} MB of memory; it is too large",
-}
+COMPUTING: Final = 5.0  # seconds for one text: a busy machine does not use them up
+WAITING: Final = 60.0  # seconds on the wall, to start or to answer: what else may go wrong
 _KILLED: Final = (-9, -15)  # by somebody else, for reasons of his own
+_GIVES_UP: Final = (signal.SIGILL, signal.SIGTRAP, signal.SIGABRT)  # the engine, out of memory
 
 
 class Unavailable(Exception):
@@ -39,15 +37,21 @@ class Ended(Exception):
 class Child:
     """A worker that has loaded its scripts."""
 
-    def __init__(self, scripts: Sequence[Path], seconds: float = SECONDS) -> None:
+    def __init__(
+        self, scripts: Sequence[Path], computing: float = COMPUTING, waiting: float = WAITING
+    ) -> None:
         """Start it.
 
         Raises:
             Unavailable: the engine is not installed, does not run here, or does not load them.
         """
-        self._seconds = seconds
+        self._computing = computing
+        self._waiting = waiting
         self._rest = b""
-        command = [sys.executable, "-I", worker.__file__, _libraries(), *map(str, scripts)]
+        # From elsewhere: whatever is named relative to here must not be.
+        paths = [os.path.abspath(path) for path in (worker.__file__, _libraries())]
+        command = [sys.executable, "-I", *paths, str(computing)]
+        command += [os.path.abspath(script) for script in scripts]
         try:
             # Nothing of ours reaches it: no environment, no open file, no folder, no terminal.
             self.process = subprocess.Popen(
@@ -80,6 +84,11 @@ class Child:
             self._input.flush()
         return self._answer()
 
+    @property
+    def alive(self) -> bool:
+        """Return whether it still runs; between two texts somebody may have killed it."""
+        return self.process.poll() is None
+
     def end(self) -> int:
         """End it and return its exit code; does nothing where it has ended."""
         self.process.kill()
@@ -97,7 +106,7 @@ class Child:
 
     def _line(self) -> bytes | None:
         """Return the next line of its output, what there is at the end, None when time is up."""
-        until = time.monotonic() + self._seconds
+        until = time.monotonic() + self._waiting
         with selectors.DefaultSelector() as ready:
             ready.register(self._output, selectors.EVENT_READ)
             while b"\n" not in self._rest:
@@ -114,12 +123,18 @@ class Child:
     def _ended(self, *, silent: bool) -> Ended:
         if silent:
             self.end()
-            return Ended(f"no answer within {self._seconds:.0f} seconds", lasting=False)
+            return Ended(f"no answer within {self._waiting:.0f} seconds", lasting=False)
         with contextlib.suppress(subprocess.TimeoutExpired):  # it closed its output, so it ends
-            self.process.wait(self._seconds)
+            self.process.wait(self._waiting)
         code = self.end()
-        why = _ENDS.get(code, f"the engine died of it (exit code {code})")
-        return Ended(why, lasting=code not in _KILLED)
+        return Ended(self._reason(code), lasting=code not in _KILLED)
+
+    def _reason(self, code: int) -> str:
+        if code == worker.TIME_UP:
+            return f"stopped after {self._computing:g} seconds of computing; too large, or endless"
+        if code == worker.TOO_LARGE or -code in _GIVES_UP:
+            return "it needs more memory than the judge may take; too large"
+        return f"the engine died of it (exit code {code})"
 
     @property
     def _input(self) -> Any:

@@ -128,6 +128,13 @@
   const unexpected = (text) => (text.trim() ? `unexpected ${quoted(text)}` : "unexpected end of line");
   const OPEN = "something is left open or missing here";
 
+  /** [line, what is wrong] of a directive that swallows the rest of the text, else null. */
+  function unclosed(source) {
+    const open = source.indexOf("%%{", source.lastIndexOf("}%%") + 1);
+    if (open < 0) return null;
+    return [source.slice(0, open).split("\n").length, "the directive is not closed by }%%"];
+  }
+
   /** [line of the stripped text, or null; what is wrong], of an error as mermaid's parsers make it. */
   function explained(error, source) {
     const message = String((error && error.message) || error || "");
@@ -185,6 +192,7 @@
   }
 
   async function fault(error, source) {
+    if (error?.name === "UnknownDiagramError" && unclosed(source)) return unclosed(source);
     const [line, why] = explained(error, source);
     const reason = why.replace(/[\x00-\x1f\x7f-\x9f\u2028\u2029]+/g, " ").slice(0, 200);
     if (line === null) return [await firstLine(source, String(error.message)), reason];

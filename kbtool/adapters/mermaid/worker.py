@@ -1,7 +1,8 @@
 """The child that runs mermaid: a diagram a line in, a verdict a line out, both JSON.
 
-It is run by path and imports nothing of kbtool: `python -I worker.py LIBRARIES SCRIPT…`. A diagram
-that computes too long or takes too much memory ends the process, with the exit code that says so.
+It is run by path and imports nothing of kbtool: `python -I worker.py LIBRARIES SECONDS SCRIPT…`.
+A diagram that computes longer, or takes too much memory, ends the process, with the exit code that
+says so.
 """
 
 import json
@@ -12,7 +13,6 @@ import threading
 import time
 from typing import Any, BinaryIO, Final
 
-CPU_SECONDS: Final = 5.0  # for one diagram; of computing, so that a busy machine does not matter
 MEMORY: Final = 512 << 20  # bytes resident; about 150 MB are mermaid and its engine at rest
 TIME_UP: Final = 75
 TOO_LARGE: Final = 76
@@ -28,15 +28,16 @@ _LIMITS: Final = {
 class Guard(threading.Thread):
     """Ends the process when a diagram goes too far. The engine runs without Python's lock."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float) -> None:
         super().__init__(daemon=True)
+        self._seconds = seconds
         self.since: float | None = None  # process time when the diagram at work was taken up
 
     def run(self) -> None:
         while True:
             time.sleep(_TICK)
             since = self.since
-            if since is not None and time.process_time() - since > CPU_SECONDS:
+            if since is not None and time.process_time() - since > self._seconds:
                 os._exit(TIME_UP)
             if resident() > MEMORY:
                 os._exit(TOO_LARGE)
@@ -85,7 +86,7 @@ def _say(out: BinaryIO, line: str) -> None:
     out.flush()
 
 
-def main(libraries: str, scripts: list[str]) -> None:
+def main(libraries: str, seconds: float, scripts: list[str]) -> None:
     """Judge until the input ends."""
     # What the engine prints when it dies must not be taken for an answer.
     out = os.fdopen(os.dup(1), "wb")
@@ -97,7 +98,7 @@ def main(libraries: str, scripts: list[str]) -> None:
     except Exception as error:  # noqa: BLE001 - whatever it is, the parent is told
         _say(out, json.dumps({"unavailable": f"{type(error).__name__}: {error}"}))
         return
-    guard = Guard()
+    guard = Guard(seconds)
     guard.start()
     _say(out, json.dumps({"ready": True}))
     for line in sys.stdin.buffer:
@@ -108,6 +109,6 @@ def main(libraries: str, scripts: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2:])
+    main(sys.argv[1], float(sys.argv[2]), sys.argv[3:])
     # The engine's own threads would make an orderly end wait.
     os._exit(0)
