@@ -7,6 +7,7 @@ from posixpath import dirname, join, normpath
 from urllib.parse import unquote
 
 import pytest
+from support.base import UNSEAL
 from support.outline import commonmark, outline, python_markdown
 from support.sandbox import ROOT
 
@@ -169,7 +170,7 @@ def test_index_and_llms_name_every_page(kb, staged):
     assert {page["path"] for page in index["pages"]} == {
         path for path in kb.pages if staged_path(kb, path) in staged.sources
     }
-    runbook = next(p for p in index["pages"] if p["kind"] == "runbook")
+    runbook = next(p for p in index["pages"] if p["path"] == UNSEAL)
     assert runbook["evidence"]["profile"] == "embedded"
     assert runbook["evidence"]["signed"] is False
     assert {
