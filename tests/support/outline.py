@@ -13,6 +13,7 @@ from kbtool.site.clean import TAGS, cleaned
 from kbtool.site.extensions import EXTENSIONS
 
 ALERT = re.compile(r"\[!(NOTE|TIP|IMPORTANT|WARNING|CAUTION)\][ \t]*(?=\n|\Z)")
+ELSEWHERE = re.compile(r"//|[A-Za-z][A-Za-z0-9+.-]*:")
 NUMBERED = re.compile(r"_\d+")
 VOID = {"br", "hr", "img", "wbr"}
 UNWRAPPED = {"thead", "tbody", "tfoot", "span", "wbr"}
@@ -126,7 +127,9 @@ def _children(node, seen):  # noqa: PLR0915 - one case each
                 visit(child)
                 run.append("⟨/a⟩")
             elif tag == "img":
-                run.append(f"⟨img {unquote(attributes.get('src', ''))}⟩")
+                source = unquote(attributes.get("src", ""))
+                # Of another host: the site shows none, whatever its address.
+                run.append("⟨img ⟩" if ELSEWHERE.match(source) else f"⟨img {source}⟩")
             elif tag == "br":
                 run.append(" ")
             elif tag in ("em", "strong", "code", "del"):
