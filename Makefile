@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: help setup demo test quick static check bench lock vendor clean
+.PHONY: help setup demo site test quick static check bench lock vendor clean
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -17,19 +17,23 @@ $(READY): requirements/dev.txt pyproject.toml tools/setup
 demo: $(READY) ## lint, drill red and green on a copy of the pages, verify, lint again
 	@PATH="$(abspath $(BIN)):$$PATH" tools/demo
 
+site: $(READY) ## build the site into build/site; look at it: .venv/bin/kbtool site serve
+	$(BIN)/kbtool site build --strict
+
 test: $(READY) ## the whole test suite
 	$(BIN)/pytest
 
 quick: $(READY) ## the tests without real servers and without slow ones
 	$(BIN)/pytest -m "not slow and not sandbox"
 
-static: $(READY) ## format, lint, types, layers, the pages, their evidence
+static: $(READY) ## format, lint, types, layers, the pages, their evidence, the site
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/kbtool lint
 	$(BIN)/kbtool verify
+	$(BIN)/kbtool site build --strict
 
 check: static test ## the definition of done
 
