@@ -21,6 +21,7 @@ site: $(READY) ## build the site into build/site; look at it: .venv/bin/kbtool s
 	$(BIN)/kbtool site build --strict
 
 test: $(READY) ## the whole test suite
+	@tools/needs
 	$(BIN)/pytest
 
 quick: $(READY) ## the tests without real servers and without slow ones
