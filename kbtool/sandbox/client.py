@@ -16,19 +16,16 @@ from kbtool.runbook.ports import (
     Completed,
     Description,
     FaultSeen,
-    HttpQuery,
-    K8sQuery,
     Observation,
     Part,
     Query,
     Running,
-    SqlQuery,
 )
 from kbtool.sandbox.launch import Progress, down, request, silent, sweep_ephemeral, up
 from kbtool.sandbox.layers import measured
 from kbtool.sandbox.profile import Profile
 from kbtool.sandbox.registry import Entry, Record
-from kbtool.sandbox.wire import Wire
+from kbtool.sandbox.wire import Wire, query_json
 
 _SHELL_FLAGS: Final = ("-eu",)
 
@@ -134,7 +131,7 @@ class LiveSandbox:
 
     def observe(self, query: Query, timeout: float) -> Observation:
         """Make one check, confined."""
-        message = {"op": "observe", "query": _query_json(query), "timeout": timeout}
+        message = {"op": "observe", "query": query_json(query), "timeout": timeout}
         return Observation(**self._ask(message, timeout + 30))
 
     def inject(self, fault: str) -> FaultSeen:
@@ -183,17 +180,6 @@ def _action_json(action: Action) -> dict[str, Any]:
         "timeout": action.timeout,
         "endpoints": list(action.endpoints) if action.endpoints is not None else None,
     }
-
-
-def _query_json(query: Query) -> dict[str, Any]:
-    if isinstance(query, HttpQuery):
-        return {"kind": "http", "component": query.component, "target": query.target}
-    if isinstance(query, SqlQuery):
-        return {"kind": "sql", "component": query.component, "query": query.query}
-    if isinstance(query, K8sQuery):
-        raise SandboxError("this profile has no Kubernetes", "it takes profile controlplane")
-    env = dict(query.env)
-    return {"kind": "run", "command": query.command, "secret": query.secret, "env": env}
 
 
 @contextlib.contextmanager

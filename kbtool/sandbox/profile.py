@@ -14,7 +14,7 @@ from kbtool.runbook.expectation import GrammarError, parse_expectation
 from kbtool.runbook.plan import ProfileView
 from kbtool.text import Span
 
-KINDS: Final = ("openbao", "postgres")
+KINDS: Final = ("kubernetes", "openbao", "postgres")
 _ACTIONS: Final = re.compile(r"(restart|kill) (?P<a>\S+)|call (?P<b>\S+) (GET|PUT|POST|DELETE) \S+")
 _NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,30}")
 
@@ -38,8 +38,30 @@ class OpenBao:
 
     name: str
     database: str | None
+    kubernetes: str | None
     setup: Sequence[tuple[str, Mapping[str, Any]]]
     kind: str = "openbao"
+
+
+@dataclass(frozen=True, slots=True)
+class Kubernetes:
+    """A control plane without kubelets.
+
+    `manifests` is the YAML its administrator applies when it is built, roles included: steps act
+    as `user`, checks as `observer`, and each of `users` has a token. `programs` is the folder of
+    the Go module its programs are built from.
+    """
+
+    name: str
+    user: str
+    observer: str
+    users: tuple[str, ...]
+    manifests: str
+    programs: str
+    kind: str = "kubernetes"
+
+
+Component = Postgres | OpenBao | Kubernetes
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +90,7 @@ class Profile:
 
     name: str
     strength: int
-    components: Mapping[str, Postgres | OpenBao]
+    components: Mapping[str, Component]
     secrets: Mapping[str, SecretSource]
     seed: str
     seed_secrets: tuple[str, ...]
@@ -87,12 +109,17 @@ class Profile:
 
 def from_json(data: Mapping[str, Any]) -> Profile:
     """Return the profile `to_json` gave."""
-    kinds: Mapping[str, type[Postgres | OpenBao]] = {"postgres": Postgres, "openbao": OpenBao}
-    parts = {name: kinds[part["kind"]](**part) for name, part in data["components"].items()}
+    parts = {name: _part(part) for name, part in data["components"].items()}
     secrets = {name: SecretSource(**source) for name, source in data["secrets"].items()}
     faults = {n: Fault(f["about"], tuple(f["do"]), f["observe"]) for n, f in data["faults"].items()}
     rest = {"components": parts, "secrets": secrets, "faults": faults}
     return Profile(**{**data, **rest, "seed_secrets": tuple(data["seed_secrets"])})
+
+
+def _part(data: Mapping[str, Any]) -> Component:
+    if data["kind"] == "kubernetes":
+        return Kubernetes(**{**data, "users": tuple(data["users"])})
+    return Postgres(**data) if data["kind"] == "postgres" else OpenBao(**data)
 
 
 def load_profile(folder: Path, name: str) -> Profile:
@@ -176,11 +203,14 @@ class _Loader:
         self.hash.update(path.encode() + b"\0" + raw)
         return raw.decode("utf-8", "replace")
 
-    def _component(self, name: str, part: Any) -> Postgres | OpenBao | None:
-        readers: Mapping[str, Callable[[str, Any], Postgres | OpenBao]]
-        readers = {"postgres": self._postgres, "openbao": self._openbao}
+    def _component(self, name: str, part: Any) -> Component | None:
+        readers: Mapping[str, Callable[[str, Any], Component]] = {
+            "kubernetes": self._kubernetes,
+            "openbao": self._openbao,
+            "postgres": self._postgres,
+        }
         kind = part.get("kind") if isinstance(part, dict) else None
-        if kind not in readers or not _NAME.fullmatch(name):
+        if not isinstance(kind, str) or kind not in readers or not _NAME.fullmatch(name):
             self.faults.append(f"components.{name}: kind must be one of {', '.join(KINDS)}")
             return None
         return readers[kind](name, part)
@@ -198,11 +228,29 @@ class _Loader:
     def _openbao(self, name: str, part: Any) -> OpenBao:
         where = f"components.{name}"
         found = self._table(part, where, setup=list)
-        self._unknown(part, where, {"kind", "setup", "database"})
+        self._unknown(part, where, {"kind", "setup", "database", "kubernetes"})
         for entry in found["setup"]:
             if not (isinstance(entry, list) and len(entry) == 2 and isinstance(entry[1], dict)):
                 self.faults.append(f"{where}.setup: each entry is [path, {{data}}]")
-        return OpenBao(name, part.get("database"), found["setup"])
+        return OpenBao(name, part.get("database"), part.get("kubernetes"), found["setup"])
+
+    def _kubernetes(self, name: str, part: Any) -> Kubernetes:
+        where = f"components.{name}"
+        found = self._table(
+            part, where, user=str, observer=str, users=list, manifests=list, programs=str
+        )
+        self._unknown(part, where, {"kind", *found})
+        users = tuple(dict.fromkeys([found["user"], found["observer"], *found["users"]]))
+        for user in users:
+            if not _NAME.fullmatch(str(user)):
+                self.faults.append(f"{where}.users: {user!r} is no plain name")
+        texts = [self._file(str(path), f"{where}.manifests") for path in found["manifests"]]
+        module = self.folder / found["programs"]
+        for file in ("go.mod", "go.sum"):
+            self._file(f"{found['programs']}/{file}", f"{where}.programs")
+        return Kubernetes(
+            name, found["user"], found["observer"], users, "\n---\n".join(texts), str(module)
+        )
 
     def _secret(self, name: str, data: Any) -> SecretSource | None:
         where = f"secrets.{name}"
@@ -216,7 +264,7 @@ class _Loader:
         return SecretSource(**{k: v for k, v in data.items() if k in SecretSource.__slots__})
 
     def _fault(
-        self, name: str, data: Any, components: Mapping[str, Postgres | OpenBao | None]
+        self, name: str, data: Any, components: Mapping[str, Component | None]
     ) -> Fault | None:
         where = f"faults.{name}"
         found = self._table(data, where, about=str, do=list, observe=str)

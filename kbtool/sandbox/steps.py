@@ -126,6 +126,7 @@ class StepRun:
             ("--ro-bind", str(self.folder / "step"), "/kb/step"),
             ("--ro-bind", str(home / "bin"), "/kb/bin"),
             *(server.door_bind() for server in doors),
+            *(bind for server in doors for bind in server.step_binds()),
         ]
         for name in action["secrets"]:
             path = self.site.step_secret(name)
