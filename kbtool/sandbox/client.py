@@ -28,6 +28,7 @@ from kbtool.sandbox.registry import Entry, Record
 from kbtool.sandbox.wire import Wire, query_json
 
 _SHELL_FLAGS: Final = ("-eu",)
+OPERATOR: Final = "operator"  # the shell of the person's laptop: no host of the lab
 
 
 class LiveRunning:
@@ -101,22 +102,24 @@ class LiveSandbox:
         with _control() as (questions, reached):
             answer = self._ask({"op": "describe", **questions})
             layers = tuple(measured(answer, reached))
-        parts = tuple(Part(name, text, real=True) for name, text in answer["versions"].items())
+        parts = tuple(
+            Part(name, text, real=answer["real"][name]) for name, text in answer["versions"].items()
+        )
         return Description(
             sandbox=self.record.id,
             profile=self.profile.name,
             parts=parts,
             layers=layers,
-            components=tuple(self.profile.components),
+            components=(*self.profile.components, *self.profile.models),
             secrets=tuple(self.profile.secrets),
             faults=tuple(self.profile.faults),
-            hosts=(),
+            hosts=tuple(self.profile.hosts),
             environment=self.record.environment,
         )
 
     def start(self, action: Action) -> Running:
         """Have identity proven again and the action started."""
-        if action.on != "operator":
+        if action.on != OPERATOR and action.on not in self.profile.hosts:
             raise BoundaryError(f"profile {self.profile.name} has no host {action.on}")
         if not self.entry.alive():
             raise SandboxError(f"sandbox {self.name} is not running", "kbtool sandbox up")
@@ -179,6 +182,7 @@ def _action_json(action: Action) -> dict[str, Any]:
         "types": list(action.types),
         "timeout": action.timeout,
         "endpoints": list(action.endpoints) if action.endpoints is not None else None,
+        "on": "" if action.on == OPERATOR else action.on,
     }
 
 

@@ -15,7 +15,9 @@ from kbtool.runbook.plan import ProfileView
 from kbtool.text import Span
 
 KINDS: Final = ("kubernetes", "openbao", "postgres")
-_ACTIONS: Final = re.compile(r"(restart|kill) (?P<a>\S+)|call (?P<b>\S+) (GET|PUT|POST|DELETE) \S+")
+_ACTIONS: Final = re.compile(
+    r"(restart|kill) (?P<a>\S+)|call (?P<b>\S+) (GET|PUT|POST|DELETE) \S+|script (?P<file>\S+)"
+)
 _NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,30}")
 
 
@@ -76,12 +78,30 @@ class SecretSource:
 
 
 @dataclass(frozen=True, slots=True)
+class Model:
+    """A program of the lab that behaves like a part which cannot run here. Never reported as real.
+
+    `files` are all programs of its folder, by name: it may import its siblings. `needs` are further
+    components whose doors it has; with `hosts` it sees every host view.
+    """
+
+    name: str
+    program: str
+    files: Mapping[str, str]
+    user: str
+    needs: tuple[str, ...]
+    hosts: bool
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
 class Fault:
     """What is done to break something, and the check that sees it broken."""
 
     about: str
     do: tuple[str, ...]
     observe: str
+    scripts: Mapping[str, str]  # file → text, of the `script` actions
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +114,19 @@ class Profile:
     secrets: Mapping[str, SecretSource]
     seed: str
     seed_secrets: tuple[str, ...]
+    seed_admin: bool  # whether the seed acts as the cluster's administrator, on all hosts
     faults: Mapping[str, Fault]
+    models: Mapping[str, Model]
+    hosts: Mapping[str, tuple[str, ...]]  # host → the folders of it that a step there sees
     digest: str  # of all files it was read from
 
     def view(self) -> ProfileView:
         """Return what a plan must know."""
         kinds = {name: part.kind for name, part in self.components.items()}
-        return ProfileView(self.name, kinds, tuple(self.secrets), tuple(self.faults), ())
+        kinds |= dict.fromkeys(self.models, "model")
+        return ProfileView(
+            self.name, kinds, tuple(self.secrets), tuple(self.faults), tuple(self.hosts)
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON data."""
@@ -111,8 +137,11 @@ def from_json(data: Mapping[str, Any]) -> Profile:
     """Return the profile `to_json` gave."""
     parts = {name: _part(part) for name, part in data["components"].items()}
     secrets = {name: SecretSource(**source) for name, source in data["secrets"].items()}
-    faults = {n: Fault(f["about"], tuple(f["do"]), f["observe"]) for n, f in data["faults"].items()}
+    faults = {name: Fault(**{**f, "do": tuple(f["do"])}) for name, f in data["faults"].items()}
+    models = {n: Model(**{**m, "needs": tuple(m["needs"])}) for n, m in data["models"].items()}
+    hosts = {name: tuple(folders) for name, folders in data["hosts"].items()}
     rest = {"components": parts, "secrets": secrets, "faults": faults}
+    rest |= {"models": models, "hosts": hosts}
     return Profile(**{**data, **rest, "seed_secrets": tuple(data["seed_secrets"])})
 
 
@@ -153,7 +182,7 @@ class _Loader:
     def profile(self, table: Mapping[str, Any]) -> Profile:
         top = self._table(table, "", name=str, strength=int, components=dict, secrets=dict)
         seed = self._table(table.get("seed", {}), "seed", script=str, secrets=list)
-        known = {"name", "strength", "components", "secrets", "seed", "faults"}
+        known = {"name", "strength", "components", "secrets", "seed", "faults", "models", "hosts"}
         self._unknown(table, "", known)
         components = {name: self._component(name, part) for name, part in top["components"].items()}
         secrets = {name: self._secret(name, data) for name, data in top["secrets"].items()}
@@ -161,6 +190,10 @@ class _Loader:
             name: self._fault(name, data, components)
             for name, data in table.get("faults", {}).items()
         }
+        models = {
+            n: self._model(n, data, components) for n, data in table.get("models", {}).items()
+        }
+        hosts = {n: self._host(n, data) for n, data in table.get("hosts", {}).items()}
         script = self._file(seed["script"], "seed.script")
         if self.faults:
             raise ConfigError("\n".join(f"{self.file}: {fault}" for fault in self.faults))
@@ -172,7 +205,10 @@ class _Loader:
             {name: source for name, source in secrets.items() if source},
             script,
             tuple(seed["secrets"]),
+            table.get("seed", {}).get("admin", False) is True,
             {name: fault for name, fault in faults.items() if fault},
+            models,
+            hosts,
             self.hash.hexdigest(),
         )
 
@@ -268,17 +304,52 @@ class _Loader:
     ) -> Fault | None:
         where = f"faults.{name}"
         found = self._table(data, where, about=str, do=list, observe=str)
+        scripts: dict[str, str] = {}
         for action in found["do"]:
             match = _ACTIONS.fullmatch(str(action))
             if match is None:
-                self.faults.append(f"{where}: {action!r} is none of restart, kill, call")
+                self.faults.append(f"{where}: {action!r} is none of restart, kill, call, script")
+            elif match["file"]:
+                scripts[match["file"]] = self._file(match["file"], where)
             elif (match["a"] or match["b"]) not in components:
                 self.faults.append(f"{where}: {action!r} names no component")
         try:
             parse_expectation(found["observe"], Span(0, 0))
         except GrammarError as fault:
             self.faults.append(f"{where}.observe: {fault}")
-        return Fault(found["about"], tuple(found["do"]), found["observe"])
+        return Fault(found["about"], tuple(found["do"]), found["observe"], scripts)
+
+    def _model(self, name: str, data: Any, components: Mapping[str, Component | None]) -> Model:
+        where = f"models.{name}"
+        found = self._table(data, where, program=str, user=str, needs=list, version=str)
+        self._unknown(data, where, {*found, "hosts"})
+        for need in found["needs"]:
+            if need not in components:
+                self.faults.append(f"{where}.needs: {need!r} is no component")
+        program = self.folder / found["program"]
+        self._file(found["program"], f"{where}.program")
+        files = {
+            path.name: self._file(f"{Path(found['program']).parent}/{path.name}", where)
+            for path in sorted(program.parent.glob("*.py"))
+        }
+        return Model(
+            name,
+            program.name,
+            files,
+            found["user"],
+            tuple(found["needs"]),
+            data.get("hosts", False) is True,
+            found["version"],
+        )
+
+    def _host(self, name: str, folders: Any) -> tuple[str, ...]:
+        fine = isinstance(folders, list) and all(
+            isinstance(each, str) and re.fullmatch(r"(/[A-Za-z0-9_-]+)+", each) for each in folders
+        )
+        if not fine or not _NAME.fullmatch(name):
+            self.faults.append(f"hosts.{name} must be a list of absolute folders")
+            return ()
+        return tuple(folders)
 
 
 _WORDS: Final[Mapping[type, str]] = {str: "text", int: "a number", list: "a list", dict: "a table"}

@@ -61,6 +61,10 @@ class Site:
         found.mkdir(parents=True, exist_ok=True)
         return found
 
+    def host(self, name: str, folder: str = "") -> Path:
+        """Return a host's view, or one folder of it as the host would name it."""
+        return self.home / "data" / "hosts" / name / folder.lstrip("/")
+
     # ------------------------------------------------------------------ secrets
     def keep(self, name: str, value: str, *, step: bool = False) -> None:
         """Keep a secret; only those kept for steps can be named by a runbook.

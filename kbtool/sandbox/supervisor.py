@@ -22,6 +22,7 @@ from kbtool.runbook.ports import Observation
 from kbtool.sandbox import snapshot
 from kbtool.sandbox.cell import HOME, PROGRAMS
 from kbtool.sandbox.components.kubernetes import ApiServer, ControllerManager, EtcdServer
+from kbtool.sandbox.components.model import ModelServer
 from kbtool.sandbox.components.openbao import OpenBaoServer
 from kbtool.sandbox.components.openbao import program as bao_program
 from kbtool.sandbox.components.postgres import PostgresServer
@@ -74,6 +75,8 @@ class Supervisor:
         servers: dict[str, Server] = {}
         for part in self.profile.components.values():
             servers |= {server.name: server for server in self._servers_of(part, servers)}
+        for model in self.profile.models.values():
+            servers[model.name] = ModelServer(model, self.site, servers, tuple(self.profile.hosts))
         return servers
 
     def _servers_of(self, part: Component, others: Mapping[str, Server]) -> Sequence[Server]:
@@ -137,11 +140,14 @@ class Supervisor:
         identity: dict[str, Mapping[str, str]] = {}
         progress("creating " + ", ".join(self.servers))
         await asyncio.gather(*(server.create() for server in self.servers.values()))
+        self._make_hosts()
         progress("starting " + ", ".join(self.servers))
-        await asyncio.gather(*(server.start() for server in self.servers.values()))
-        for name, server in self.servers.items():
-            progress(f"seeding and configuring {name}")
-            outputs[name] = await server.settle(outputs)
+        real = [server for server in self.servers.values() if server.real]
+        await asyncio.gather(*(server.start() for server in real))
+        for server in real:
+            progress(f"seeding and configuring {server.name}")
+            outputs[server.name] = await server.settle(outputs)
+        await asyncio.gather(*(each.start() for each in self.servers.values() if not each.real))
         for name, server in self.servers.items():
             identity[name] = await server.identity()
         await self._make_step_secrets()
@@ -160,7 +166,9 @@ class Supervisor:
         if not self.profile.seed:
             return
         progress("seeding as the application")
-        done = await self._run_block(self.profile.seed, self.profile.seed_secrets, 60.0)
+        done = await self._run_block(
+            self.profile.seed, self.profile.seed_secrets, 120.0, admin=self.profile.seed_admin
+        )
         if done["exit"] != 0:
             raise SandboxError(f"the seed failed: {done['stderr'].strip()[-400:]}")
 
@@ -261,6 +269,7 @@ class Supervisor:
             "seen": seen,
             "own": {"uid": os.getuid(), "interfaces": _interfaces(os.getpid())},
             "servers": nets,
+            "real": {name: server.real for name, server in self.servers.items()},
             "versions": {name: server.version() for name, server in self.servers.items()},
         }
 
@@ -278,8 +287,17 @@ class Supervisor:
     async def _inject(self, request: Message) -> Message:
         fault = self.profile.faults[request["fault"]]
         for action in fault.do:
-            await self._break(action.split())
+            words = action.split()
+            if words[0] == "script":
+                await self._run_script(fault.scripts[words[1]])
+            else:
+                await self._break(words)
         return await self._seen(fault.observe)
+
+    async def _run_script(self, script: str) -> None:
+        done = await self._run_block(script, (), 120.0, admin=True)
+        if done["exit"] != 0:
+            raise SandboxError(f"the fault's script failed: {done['stderr'].strip()[-400:]}")
 
     async def _break(self, words: list[str]) -> None:
         server = self.servers[words[1]]
@@ -343,7 +361,12 @@ class Supervisor:
     # ------------------------------------------------------------------ steps
     def _new_step(self) -> StepRun:
         self._steps += 1
-        return StepRun(self.site, self.doors, self._steps)
+        return StepRun(self.site, self.doors, self._steps, self.profile.hosts)
+
+    def _make_hosts(self) -> None:
+        for host, folders in self.profile.hosts.items():
+            for folder in folders:
+                self.site.host(host, folder).mkdir(parents=True, exist_ok=True)
 
     async def _run_block(
         self,
@@ -353,9 +376,11 @@ class Supervisor:
         *,
         shell: str = "bash",
         env: Mapping[str, str] | None = None,
+        admin: bool = False,
     ) -> Message:
         step = self._new_step()
         action = {"script": script, "shell": shell, "flags": ["-eu"], "secrets": secrets}
+        action = {**action, "on": "", "admin": admin}
         await step.start({**action, "env": env or {}, "files": {}, "types": [], "endpoints": None})
         return await step.finish(timeout, ())
 
@@ -398,6 +423,7 @@ class Supervisor:
         await self.identify()
         step = self._new_step()
         action = {"script": "exec bash --norc -i", "shell": "bash", "flags": [], "tty": True}
+        action |= {"on": request.get("on", "")}
         env = {"TERM": request["term"], "PS1": f"{self.boot['name']}$ "}
         rest = {
             "env": env,

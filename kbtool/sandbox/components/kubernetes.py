@@ -298,9 +298,10 @@ class ApiServer(Server):
         """Return where kubectl finds the kubeconfig of the steps' user."""
         return {"KUBECONFIG": "/kb/kubeconfig"}
 
-    def step_binds(self) -> Sequence[Bind]:
-        """Show a step its kubeconfig."""
-        return (("--ro-bind", str(self.kubeconfig(self.part.user)), "/kb/kubeconfig"),)
+    def step_binds(self, *, admin: bool) -> Sequence[Bind]:
+        """Show a step its kubeconfig, the administrator's only to the profile's own blocks."""
+        user = ADMIN if admin else self.part.user
+        return (("--ro-bind", str(self.kubeconfig(user)), "/kb/kubeconfig"),)
 
     def check_binds(self) -> Sequence[Bind]:
         """Show the prober the observer's kubeconfig."""

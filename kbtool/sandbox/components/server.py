@@ -27,6 +27,7 @@ class Server(ABC):
     port: ClassVar[int]
     socket_name: ClassVar[str]
     open_to_steps: ClassVar[bool] = True  # whether steps and checks find its door
+    real: ClassVar[bool] = True  # not a model
     stop_with: ClassVar[int] = signal.SIGKILL  # for data that survives it
 
     def __init__(self, name: str, site: Site) -> None:
@@ -94,8 +95,8 @@ class Server(ABC):
         """Return its state in a word."""
         return "running" if self.running else "died" if self.died else "stopped"
 
-    def step_binds(self) -> Sequence[Bind]:
-        """Return what clients in a step must see beside the door."""
+    def step_binds(self, *, admin: bool) -> Sequence[Bind]:
+        """Return what clients in a step must see beside the door, the profile's own or others."""
         return ()
 
     def check_binds(self) -> Sequence[Bind]:
