@@ -174,6 +174,8 @@ class Supervisor:
 
     async def _keep_seed(self) -> None:
         progress("keeping the seed")
+        for server in self.servers.values():
+            await server.keep_seed()
         await self._stop_servers()
         await snapshot.save(self.site.home / "data", self._seeded)
         await self._start()
@@ -322,17 +324,25 @@ class Supervisor:
             await asyncio.sleep(_CHECK_EVERY)
 
     async def _reset(self, _request: Message) -> Message:
-        """Go back to the seeded state: unpack it, start, unseal."""
+        """Go back to the seeded state: unpack it, start, unseal.
+
+        A server that can be taken back while it runs is: starting an API server takes seconds. The
+        models go first, since they would act on what they see meanwhile.
+        """
         async with self._resetting:
             await self.probing.close()
-            for server in self.servers.values():
-                await server.stop()
-            home = self.site.home
-            await self._load(self._seeded)
+            running = {each.name for each in self.servers.values() if each.can_restore()}
+            others = [each for each in self.servers.values() if each.name not in running]
+            await asyncio.gather(*(server.stop() for server in others))
+            for name in running:
+                await self.servers[name].restore()
+            await snapshot.load(self._seeded, self.site.home / "data", keep=running)
             for name in ("home", "work"):
-                shutil.rmtree(home / name, ignore_errors=True)
-                (home / name).mkdir(mode=0o700)
-            await self._start()
+                shutil.rmtree(self.site.home / name, ignore_errors=True)
+                (self.site.home / name).mkdir(mode=0o700)
+            await asyncio.gather(*(server.start() for server in others))
+            for server in others:
+                await server.resume()
             await self.identify()
         return {}
 
@@ -379,8 +389,8 @@ class Supervisor:
         admin: bool = False,
     ) -> Message:
         step = self._new_step()
-        action = {"script": script, "shell": shell, "flags": ["-eu"], "secrets": secrets}
-        action = {**action, "on": "", "admin": admin}
+        action: Message = {"script": script, "shell": shell, "flags": ["-eu"], "secrets": secrets}
+        action |= {"on": "", "admin": admin}
         await step.start({**action, "env": env or {}, "files": {}, "types": [], "endpoints": None})
         return await step.finish(timeout, ())
 

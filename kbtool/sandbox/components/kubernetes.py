@@ -11,6 +11,8 @@ import json
 import os
 import socket
 import ssl
+import time
+from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -26,6 +28,7 @@ from kbtool.sandbox.site import Bind, Site
 ADMIN: Final = "kbtool-admin"
 MANAGER: Final = "system:kube-controller-manager"
 _MARKER: Final = "/api/v1/namespaces/kube-system/configmaps/kbtool-identity"
+_OWN: Final = (b"/registry/leases/", b"/registry/masterleases/")  # the servers' own business
 _SERVICES: Final = "198.18.0.0/24"  # RFC 2544: benchmark range, no LAN's
 _ADDRESS: Final = "10.254.254.1"  # advertised, and nobody's: the cell has no route anyway
 # Both names lead to a socket that nobody serves.
@@ -76,6 +79,8 @@ class EtcdServer(Server):
             f"--listen-peer-urls={peer}",
             f"--initial-advertise-peer-urls={peer}",
             f"--initial-cluster=kb={peer}",
+            "--max-txn-ops=100000",  # going back to the seed is one transaction
+            "--max-request-bytes=67108864",
             "--log-level=warn",
         )
 
@@ -105,6 +110,54 @@ class EtcdServer(Server):
         finally:
             connection.close()
 
+    # ------------------------------------------------------------------ seed
+    async def keep_seed(self) -> None:
+        """Remember every key, running."""
+        await self._settled()
+        keys = await asyncio.to_thread(self._keys)
+        self._seed.write_text(json.dumps(keys), encoding="ascii")
+
+    @property
+    def _seed(self) -> Path:
+        return self.site.home / "etcd-seed.json"
+
+    async def _settled(self) -> None:
+        """Wait until the controllers have nothing more to write: no change for a moment."""
+        last, since = "", time.monotonic()
+        limit = since + 10
+        while time.monotonic() < min(limit, since + 0.5):
+            seen = json.dumps(await asyncio.to_thread(self._keys))
+            if seen != last:
+                last, since = seen, time.monotonic()
+            await asyncio.sleep(0.1)
+
+    def _keys(self) -> dict[str, str]:
+        """Return every key and value, base64, but for leases."""
+        answer = self.ask("v3/kv/range", {"key": "AA==", "range_end": "AA=="})
+        pairs = {pair["key"]: pair.get("value", "") for pair in answer.get("kvs", ())}
+        return {k: value for k, value in pairs.items() if not b64decode(k).startswith(_OWN)}
+
+    def can_restore(self) -> bool:
+        """While it runs, always."""
+        return self.running
+
+    async def restore(self) -> None:
+        """Put what changed, delete what is new, in one transaction: no controller sees a part."""
+        await asyncio.to_thread(self._restore)
+
+    def _restore(self) -> None:
+        seed = json.loads(self._seed.read_bytes())
+        now = self._keys()
+        puts = [{"key": k, "value": v} for k, v in seed.items() if now.get(k) != v]
+        gone = [{"key": key} for key in now if key not in seed]
+        operations = [{"requestPut": put} for put in puts]
+        operations += [{"requestDeleteRange": key} for key in gone]
+        if operations:
+            answer = self.ask("v3/kv/txn", {"success": operations})
+            if not answer.get("succeeded"):
+                raise SandboxError(f"etcd did not go back to the seed: {answer}")
+
+    # ------------------------------------------------------------------ identity
     async def identity(self) -> Mapping[str, str]:
         """Return its cluster id."""
         return {"cluster": await asyncio.to_thread(self._cluster)}
@@ -179,6 +232,10 @@ class ApiServer(Server):
         """Remove the socket of a killed predecessor."""
         remove(self.socket)
 
+    def can_restore(self) -> bool:
+        """While its store runs it follows the store; its own files never change."""
+        return self.running and self.etcd.running
+
     async def create(self) -> None:
         """Make its keys, and a token for each user."""
         keys = authority(f"kb-{self.site.id}", ("kubernetes", "localhost"), ("127.0.0.1",))
@@ -199,8 +256,6 @@ class ApiServer(Server):
         (self.data / name).write_bytes(data)
 
     def _write_kubeconfig(self, user: str, token: str, ca: bytes) -> None:
-        from base64 import b64encode
-
         text = _KUBECONFIG.format(user=json.dumps(user), token=token, ca=b64encode(ca).decode())
         self.kubeconfig(user).write_text(text, encoding="utf-8")
 
@@ -351,6 +406,10 @@ class ControllerManager(Server):
 
     def before_start(self) -> None:
         """Nothing is left by a predecessor."""
+
+    def can_restore(self) -> bool:
+        """It follows the API server."""
+        return self.running and self.api.can_restore()
 
     async def ready(self) -> bool:
         """Return whether it runs: it finds the API server by itself."""

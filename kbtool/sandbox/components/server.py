@@ -91,6 +91,16 @@ class Server(ABC):
     async def resume(self) -> None:  # noqa: B027 - most are usable once they answer
         """Make it usable again after a start."""
 
+    async def keep_seed(self) -> None:  # noqa: B027 - for those that can go back while they run
+        """Remember the seeded state, running."""
+
+    def can_restore(self) -> bool:
+        """Return whether it can go back to the seeded state while it runs."""
+        return False
+
+    async def restore(self) -> None:  # noqa: B027 - see above
+        """Go back to the seeded state, running."""
+
     async def state(self) -> str:
         """Return its state in a word."""
         return "running" if self.running else "died" if self.died else "stopped"
