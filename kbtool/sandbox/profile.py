@@ -49,8 +49,8 @@ class OpenBao:
 class Kubernetes:
     """A control plane without kubelets.
 
-    `manifests` is the YAML its administrator applies when it is built, roles included: steps act
-    as `user`, checks as `observer`, and each of `users` has a token. `programs` is the folder of
+    `manifests` are what its administrator applies, in order, when it is built, roles included: steps
+    act as `user`, checks as `observer`, and each of `users` has a token. `programs` is the folder of
     the Go module its programs are built from.
     """
 
@@ -58,7 +58,7 @@ class Kubernetes:
     user: str
     observer: str
     users: tuple[str, ...]
-    manifests: str
+    manifests: tuple[str, ...]
     programs: str
     kind: str = "kubernetes"
 
@@ -147,7 +147,8 @@ def from_json(data: Mapping[str, Any]) -> Profile:
 
 def _part(data: Mapping[str, Any]) -> Component:
     if data["kind"] == "kubernetes":
-        return Kubernetes(**{**data, "users": tuple(data["users"])})
+        texts = {key: tuple(data[key]) for key in ("users", "manifests")}
+        return Kubernetes(**{**data, **texts})
     return Postgres(**data) if data["kind"] == "postgres" else OpenBao(**data)
 
 
@@ -284,9 +285,7 @@ class _Loader:
         module = self.folder / found["programs"]
         for file in ("go.mod", "go.sum"):
             self._file(f"{found['programs']}/{file}", f"{where}.programs")
-        return Kubernetes(
-            name, found["user"], found["observer"], users, "\n---\n".join(texts), str(module)
-        )
+        return Kubernetes(name, found["user"], found["observer"], users, tuple(texts), str(module))
 
     def _secret(self, name: str, data: Any) -> SecretSource | None:
         where = f"secrets.{name}"

@@ -149,9 +149,7 @@ class StepRun:
     def _host_binds(self, action: Mapping[str, Any]) -> list[Bind]:
         """Show a step on a host that host's folders; an administrator's block all hosts."""
         if self._admin(action):
-            return [
-                ("--bind", str(self.site.host(host)), f"/kb/hosts/{host}") for host in self.hosts
-            ]
+            return [("--bind", str(self.site.hosts), "/kb/hosts")] if self.hosts else []
         host = action["on"]
         if not host:
             return []

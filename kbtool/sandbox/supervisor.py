@@ -76,7 +76,7 @@ class Supervisor:
         for part in self.profile.components.values():
             servers |= {server.name: server for server in self._servers_of(part, servers)}
         for model in self.profile.models.values():
-            servers[model.name] = ModelServer(model, self.site, servers, tuple(self.profile.hosts))
+            servers[model.name] = ModelServer(model, self.site, servers)
         return servers
 
     def _servers_of(self, part: Component, others: Mapping[str, Server]) -> Sequence[Server]:
@@ -334,14 +334,14 @@ class Supervisor:
             running = {each.name for each in self.servers.values() if each.can_restore()}
             others = [each for each in self.servers.values() if each.name not in running]
             await asyncio.gather(*(server.stop() for server in others))
-            for name in running:
+            for name in [name for name in reversed(self.servers) if name in running]:
                 await self.servers[name].restore()
             await snapshot.load(self._seeded, self.site.home / "data", keep=running)
             for name in ("home", "work"):
                 shutil.rmtree(self.site.home / name, ignore_errors=True)
                 (self.site.home / name).mkdir(mode=0o700)
             await asyncio.gather(*(server.start() for server in others))
-            for server in others:
+            for server in self.servers.values():
                 await server.resume()
             await self.identify()
         return {}

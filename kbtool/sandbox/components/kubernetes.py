@@ -297,7 +297,8 @@ class ApiServer(Server):
 
     async def settle(self, outputs: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
         """Apply the profile's manifests; return what a Vault needs to review tokens."""
-        await self.apply(self.part.manifests)
+        for manifests in self.part.manifests:
+            await self._apply(manifests)
         ca = (self.data / "ca.crt").read_text(encoding="ascii")
         tokens = {
             f"{user}_token".replace("-", "_"): self.site.secret(f"{self.name}.{user}")
@@ -305,16 +306,22 @@ class ApiServer(Server):
         }
         return {"ca": ca, "address": f"https://127.0.0.1:{self.port}", **tokens}
 
-    async def apply(self, manifests: str) -> None:
-        """Apply YAML as the administrator, with kubectl in a cell.
+    async def _apply(self, manifests: str) -> None:
+        """Apply YAML as the administrator; new definitions are established when this returns.
 
         Raises:
             SandboxError: it was refused; kubectl's own words are in the message.
         """
         folder = self.site.folder("work", "apply")
         (folder / "all.yaml").write_text(manifests, encoding="utf-8")
-        command = [*relayed(self.addresses()), f"{PROGRAMS}/kubectl", "apply"]
-        command += ["--server-side", "--kubeconfig=/kb/config", "-f", "/kb/work/all.yaml"]
+        await self._kubectl(folder, "apply", "--server-side", "-f", "/kb/work/all.yaml")
+        if "kind: CustomResourceDefinition" in manifests:
+            established = ["--for=condition=Established", "crd", "--all", "--timeout=30s"]
+            await self._kubectl(folder, "wait", *established)
+
+    async def _kubectl(self, folder: Path, *arguments: str) -> None:
+        command = [*relayed(self.addresses()), f"{PROGRAMS}/kubectl", "--kubeconfig=/kb/config"]
+        command += arguments
         binds: list[Bind] = [
             ("--ro-bind", str(folder), "/kb/work"),
             ("--ro-bind", str(self.kubeconfig(ADMIN)), "/kb/config"),

@@ -19,13 +19,10 @@ class ModelServer(Server):
     open_to_steps: ClassVar[bool] = False
     real: ClassVar[bool] = False
 
-    def __init__(
-        self, model: Model, site: Site, servers: Mapping[str, Server], hosts: Sequence[str]
-    ) -> None:
+    def __init__(self, model: Model, site: Site, servers: Mapping[str, Server]) -> None:
         """Take the servers made so far, of which it finds those it needs."""
         super().__init__(model.name, site)
         self.model = model
-        self.hosts = hosts if model.hosts else ()
         self.api = [each for each in servers.values() if isinstance(each, ApiServer)]
         self.needed = [*self.api, *(servers[name] for name in model.needs)]
         self.code = site.folder("etc", f"models/{model.name}")
@@ -43,14 +40,32 @@ class ModelServer(Server):
             ("--ro-bind", str(self.code), "/kb/models"),
             *(("--ro-bind", str(config), "/kb/kubeconfig") for config in configs),
             *(server.door_bind() for server in self.needed),
-            *(("--bind", str(self.site.host(host)), f"/kb/hosts/{host}") for host in self.hosts),
+            *((("--bind", str(self.site.hosts), "/kb/hosts"),) if self.model.hosts else ()),
         )
 
     def before_start(self) -> None:
         """Lay out its code, which may have changed; it is not ready."""
         for name, text in self.model.files.items():
             (self.code / name).write_text(text, encoding="utf-8")
-        (self.data / "ready").unlink(missing_ok=True)
+        for flag in ("ready", "pause", "paused"):
+            (self.data / flag).unlink(missing_ok=True)
+
+    def can_restore(self) -> bool:
+        """It keeps nothing in memory: standing still is enough."""
+        return self.running and all(api.can_restore() for api in self.api)
+
+    async def restore(self) -> None:
+        """Stand still until `resume`, so that it does not act on a world half restored."""
+        (self.data / "paused").unlink(missing_ok=True)
+        (self.data / "pause").touch()
+        await self.wait_for(self._paused, "paused")
+
+    async def _paused(self) -> bool:
+        return (self.data / "paused").exists()
+
+    async def resume(self) -> None:
+        """Go on."""
+        (self.data / "pause").unlink(missing_ok=True)
 
     async def ready(self) -> bool:
         """Return whether it says so."""
