@@ -3,14 +3,15 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from kbtool.errors import UsageError
 from kbtool.graph.base import KnowledgeBase
 from kbtool.markdown.page import Page
 from kbtool.runbook.model import Runbook
-from kbtool.runbook.plan import Mode, Plan, make_plan
+from kbtool.runbook.plan import Mode, Plan, make_plan, missing
 from kbtool.runbook.read import is_runbook, read_runbook
-from kbtool.sandbox.profile import Profile, load_profile
+from kbtool.sandbox.profile import Profile, load_profile, load_profiles
 from kbtool.workspace import Workspace, open_workspace
 
 DEFAULT_PROFILE = "embedded"
@@ -55,31 +56,51 @@ def _named(kb: KnowledgeBase, name: str) -> str:
 
 
 def profile_of(opened: Opened, name: str | None) -> Profile:
-    """Return a profile of the project by name.
+    """Return a profile by name; without one, the weakest that has what the runbook requires.
 
     Raises:
         ConfigError: there is none, or it has faults.
     """
+    found = None if name else fitting(opened)[0]
+    return found or load_profile(_folder(opened), name or DEFAULT_PROFILE)
+
+
+def fitting(opened: Opened) -> tuple[Profile | None, str]:
+    """Return the weakest profile that has what the runbook requires, or what each one lacks.
+
+    Raises:
+        ConfigError: a profile has faults.
+    """
+    lacks: list[str] = []
+    for profile in load_profiles(_folder(opened)):
+        names = missing(opened.runbook, profile.view())
+        if not names:
+            return profile, ""
+        lacks.append(f"{profile.name} has no {', no '.join(names)}")
+    return None, "; ".join(lacks) or f"there is none in {opened.workspace.root.config.profiles}/"
+
+
+def _folder(opened: Opened) -> Path:
     root = opened.workspace.root
-    return load_profile(root.path / root.config.profiles, name or DEFAULT_PROFILE)
+    return root.path / root.config.profiles
 
 
 def plan_of(
     opened: Opened,
-    profile: Profile,
+    profile: Profile | None,
     *,
     inputs: Mapping[str, str],
     mode: Mode,
     scenario: str | None = None,
 ) -> Plan:
-    """Return the plan.
+    """Return the plan; without a profile, judged by the runbook's text alone.
 
     Raises:
         PlanError: naming everything that stands in the way.
     """
     return make_plan(
         opened.runbook,
-        profile.view(),
+        profile.view() if profile else None,
         inputs=inputs,
         mode=mode,
         scenario=scenario,

@@ -11,8 +11,8 @@ from kbtool.cli.console import print_json
 from kbtool.cli.options import (
     input_option,
     json_option,
-    profile_option,
     runbook_argument,
+    runbook_profile_option,
     scenario_option,
 )
 from kbtool.cli.progress import Teller
@@ -24,7 +24,7 @@ from kbtool.runbook.drill import Mutant
 @runbook_argument
 @input_option
 @scenario_option
-@profile_option
+@runbook_profile_option
 @click.option("--keep", is_flag=True, help="Keep the sandbox, also when all is green.")
 @click.option("--mutate", "mutants", is_flag=True, help="Leave steps out: is each one needed?")
 @click.option("--record", is_flag=True, help="Write evidence even when nothing changed.")

@@ -8,6 +8,11 @@ runbook_argument: Final = click.argument("runbook", metavar="RUNBOOK")
 profile_option: Final = click.option(
     "--profile", metavar="P", help="Sandbox profile (default: embedded)."
 )
+runbook_profile_option: Final = click.option(
+    "--profile",
+    metavar="P",
+    help="Sandbox profile (default: the weakest that has what the runbook requires).",
+)
 input_option: Final = click.option(
     "--input", "inputs", multiple=True, metavar="NAME=VALUE", help="A value the runbook asks for."
 )

@@ -6,7 +6,7 @@ from kbtool.app.journals import JournalFile, load_facts, new_run_id
 from kbtool.app.run import run
 from kbtool.app.runbooks import open_runbook, parse_inputs, plan_of, profile_of
 from kbtool.app.world import RealClock, TerminalPerson
-from kbtool.cli.options import input_option, profile_option, runbook_argument
+from kbtool.cli.options import input_option, runbook_argument, runbook_profile_option
 from kbtool.cli.progress import Teller
 from kbtool.cli.terminal import open_shell
 from kbtool.errors import CLEAN, FINDINGS
@@ -18,7 +18,7 @@ from kbtool.sandbox.client import LiveSandbox
 @runbook_argument
 @input_option
 @click.option("--sandbox", metavar="NAME", help="Sandbox to run in (default: default).")
-@profile_option
+@runbook_profile_option
 @click.option("--resume", metavar="RUN", help="Go on with a run that waits or was killed.")
 def command(
     runbook: str,

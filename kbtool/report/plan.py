@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from kbtool.runbook.digest import step_digests
-from kbtool.runbook.model import Expectation, Step
+from kbtool.runbook.model import Expectation, Invariant, Step
 from kbtool.runbook.plan import Plan
 
 VERSION: Final = 1
@@ -18,13 +18,18 @@ def plan_text(plan: Plan) -> str:
 def _lines(plan: Plan) -> Iterator[str]:
     guards = plan.runbook.guards
     yield f"{plan.runbook.title}"
-    yield f"  {plan.runbook.path} · profile {plan.profile} · plan {plan.digest[:12]}"
+    profile = f"profile {plan.profile}" if plan.profile else "no profile can run it"
+    yield f"  {plan.runbook.path} · {profile} · plan {plan.digest[:12]}"
+    if guards.requires:
+        yield f"  requires {', '.join(guards.requires)}"
     for given in guards.inputs:
         value = plan.inputs.get(given.name, "(not given)")
         yield f"  input {given.name} = {value}  {given.description}"
     for scenario in plan.scenarios:
         yield f"  scenario {scenario.name}: breaks {', '.join(scenario.faults)}"
     yield from _checks("before", guards.before)
+    for always in guards.always:
+        yield f"  always: {always_text(always)}"
     for step in plan.steps:
         yield ""
         yield from _step(step)
@@ -35,6 +40,13 @@ def _lines(plan: Plan) -> Iterator[str]:
 def _checks(label: str, expectations: tuple[Expectation, ...]) -> Iterator[str]:
     for expectation in expectations:
         yield f"  {label}: {expectation.source}"
+
+
+def always_text(always: Invariant) -> str:
+    """Return what must hold and between which steps."""
+    start = f" from {always.start}" if always.start else ""
+    until = f" until {always.until}" if always.until else ""
+    return f"{always.expectation.source}{start}{until}"
 
 
 def _step(step: Step) -> Iterator[str]:
@@ -68,18 +80,21 @@ def _duration(seconds: float) -> str:
     return f"{whole // 60}m" if whole % 60 == 0 else f"{whole}s"
 
 
-def plan_json(plan: Plan) -> dict[str, Any]:
-    """Return the plan as JSON data."""
+def plan_json(plan: Plan, lacking: str = "") -> dict[str, Any]:
+    """Return the plan as JSON data; `lacking` says why no profile of the project can run it."""
     digests = step_digests(plan.runbook)
     return {
         "version": VERSION,
         "runbook": plan.runbook.path,
         "title": plan.runbook.title,
-        "profile": plan.profile,
+        "profile": plan.profile or None,
+        "requires": list(plan.runbook.guards.requires),
+        "lacking": lacking,
         "digest": plan.digest,
         "inputs": dict(plan.inputs),
         "scenarios": [{"name": s.name, "faults": list(s.faults)} for s in plan.scenarios],
         "before": [e.source for e in plan.runbook.guards.before],
+        "always": [always_text(always) for always in plan.runbook.guards.always],
         "accept": [e.source for e in plan.runbook.guards.accept],
         "steps": [_step_json(step, digests[step.id]) for step in plan.steps],
     }

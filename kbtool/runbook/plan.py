@@ -39,7 +39,7 @@ class Plan:
     """One run, decided: every step, every value, every scenario."""
 
     runbook: Runbook
-    profile: str
+    profile: str  # "" when no profile has what the runbook requires: to be read, not to be run
     inputs: Mapping[str, str]
     scenarios: tuple[Scenario, ...]
     digest: str  # of the runbook, its inputs and the profile's name
@@ -50,21 +50,27 @@ class Plan:
         return self.runbook.steps
 
 
+def missing(runbook: Runbook, profile: ProfileView) -> tuple[str, ...]:
+    """Return what the runbook requires and the profile does not have."""
+    return tuple(name for name in runbook.guards.requires if name not in profile.components)
+
+
 def make_plan(
     runbook: Runbook,
-    profile: ProfileView,
+    profile: ProfileView | None,
     *,
     inputs: Mapping[str, str],
     mode: Mode,
     scenario: str | None = None,
     production: tuple[str, ...] = (),
 ) -> Plan:
-    """Return the plan.
+    """Return the plan. Without a profile it is judged by its text alone.
 
     Raises:
         PlanError: naming everything that stands in the way, at once.
     """
-    faults = list(_faults(runbook, profile, inputs, mode))
+    faults = list(_faults(runbook, inputs, mode))
+    faults += _profile_faults(runbook, profile) if profile else ()
     faults += production_names(runbook, production)
     scenarios = _scenarios(runbook, scenario, mode, faults)
     if faults:
@@ -72,10 +78,9 @@ def make_plan(
     known = {
         given.name: inputs[given.name] for given in runbook.guards.inputs if given.name in inputs
     }
-    digest = hexdigest(
-        {"runbook": runbook_digest(runbook), "inputs": dict(known), "profile": profile.name}
-    )
-    return Plan(runbook, profile.name, known, scenarios, digest)
+    name = profile.name if profile else ""
+    digest = hexdigest({"runbook": runbook_digest(runbook), "inputs": dict(known), "profile": name})
+    return Plan(runbook, name, known, scenarios, digest)
 
 
 def _hint(mode: Mode) -> str:
@@ -99,19 +104,23 @@ def _scenarios(
     return known
 
 
-def _faults(
-    runbook: Runbook, profile: ProfileView, inputs: Mapping[str, str], mode: Mode
-) -> Iterator[str]:
+def _faults(runbook: Runbook, inputs: Mapping[str, str], mode: Mode) -> Iterator[str]:
     for defect in runbook.defects:
         if defect.rule not in WARNINGS:
             yield f"{defect.message} ({defect.rule})"
     if not runbook.steps:
         yield "it has no steps"
     yield from _input_faults(runbook, inputs, mode)
+    for step in runbook.steps:
+        if mode == "drill" and step.tag == "HUMAN" and step.block is not None and not step.stand_in:
+            yield f"{step.id}: has no Stand-in, so no drill can act for the person"
+
+
+def _profile_faults(runbook: Runbook, profile: ProfileView) -> Iterator[str]:
     yield from _guard_faults(runbook, profile)
     captured: set[str] = set()
     for step in runbook.steps:
-        yield from _step_faults(step, profile, captured, mode)
+        yield from _step_faults(step, profile, captured)
         captured |= {capture.name for capture in step.captures if capture.secret}
 
 
@@ -128,9 +137,8 @@ def _input_faults(runbook: Runbook, inputs: Mapping[str, str], mode: Mode) -> It
 
 def _guard_faults(runbook: Runbook, profile: ProfileView) -> Iterator[str]:
     guards = runbook.guards
-    for name in guards.requires:
-        if name not in profile.components:
-            yield f"requires {name}, which profile {profile.name} does not have"
+    for name in missing(runbook, profile):
+        yield f"requires {name}, which profile {profile.name} does not have"
     for always in guards.always:
         yield (
             f"Always {always.expectation.source}: profile {profile.name} watches no invariants; "
@@ -146,7 +154,7 @@ def _guard_faults(runbook: Runbook, profile: ProfileView) -> Iterator[str]:
                 yield f"{where} has no fault {fault!r}{near}"
 
 
-def _step_faults(step: Step, profile: ProfileView, captured: set[str], mode: Mode) -> Iterator[str]:
+def _step_faults(step: Step, profile: ProfileView, captured: set[str]) -> Iterator[str]:
     if step.on not in ("operator", *profile.hosts):
         yield (
             f"{step.id}: On {step.on}: profile {profile.name} has no hosts; "
@@ -157,8 +165,6 @@ def _step_faults(step: Step, profile: ProfileView, captured: set[str], mode: Mod
         if name not in profile.secrets and name not in captured:
             near = _near(name, profile.secrets)
             yield f"{step.id}: profile {profile.name} declares no secret {name!r}{near}"
-    if mode == "drill" and step.tag == "HUMAN" and step.block is not None and not step.stand_in:
-        yield f"{step.id}: has no Stand-in, so no drill can act for the person"
     for expectation in step.expects:
         yield from _check_faults(step.id, expectation, profile, captured)
 

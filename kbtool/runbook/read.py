@@ -105,6 +105,7 @@ class _Reader:
         steps = tuple(self._steps(self._section("Steps")))
         if not guards.accept:
             self._defect("KB503", self._place("Guards"), "no Accept: nothing says what healthy is")
+        self._bounds(guards.always)
         self.defects += unset_names(guards, steps, self.lost)
         title = self.page.head.title.text if self.page.head.title else self.page.path
         return Runbook(self.page.path, title, guards, steps, tuple(self.defects), self.uses)
@@ -193,6 +194,18 @@ class _Reader:
         checked = field.value[: bounds.start()] if bounds and (start or until) else field.value
         expectation = self._expectation(checked, field.span)
         return Invariant(expectation, start, until) if expectation else None
+
+    def _bounds(self, invariants: Sequence[Invariant]) -> None:
+        """Report an Always whose bounds are no steps, or in the wrong order: it would not watch."""
+        for always in invariants:
+            bounds = [name for name in (always.start, always.until) if name]
+            unknown = [name for name in bounds if name not in self.ids]
+            if unknown:
+                message = f"Always names {unknown[0]}, which is no step"
+                self._defect("KB508", always.expectation.span, message)
+            elif bounds != sorted(set(bounds), key=self.ids.index):
+                message = f"Always from {bounds[0]} until {bounds[1]} covers no step"
+                self._defect("KB508", always.expectation.span, message)
 
     def _expectations(self, fields: Sequence[WrittenField]) -> tuple[Expectation, ...]:
         found = (self._expectation(field.value, field.span) for field in fields)

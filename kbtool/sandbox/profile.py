@@ -171,6 +171,16 @@ def load_profile(folder: Path, name: str) -> Profile:
     return _Loader(folder, file.name, raw).profile(table)
 
 
+def load_profiles(folder: Path) -> tuple[Profile, ...]:
+    """Return every profile of a folder, the weakest first.
+
+    Raises:
+        ConfigError: one has faults.
+    """
+    found = (load_profile(folder, path.stem) for path in folder.glob("*.toml"))
+    return tuple(sorted(found, key=lambda profile: (profile.strength, profile.name)))
+
+
 class _Loader:
     """Reads one profile and collects all its faults."""
 

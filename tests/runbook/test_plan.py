@@ -1,9 +1,10 @@
 """Everything that stands in the way is said before anything runs, at once, with exit code 2."""
 
 import pytest
-from support.runbook import GUARDS, PROFILE, plan, step
+from support.runbook import GUARDS, PROFILE, plan, runbook, step
 
 from kbtool.errors import PlanError
+from kbtool.runbook.plan import missing
 
 HUMAN = "S1 [HUMAN] x"
 
@@ -56,6 +57,27 @@ def test_production_names_are_refused_where_they_would_be_executed():
         step(block="echo my-vault.example.org"),
     ):
         assert plan(text, **named)
+
+
+BEYOND = GUARDS + (
+    "- **Requires**: vault, longhorn, kubernetes\n"
+    "- **Always**: `k8s deploy/erp -n erp {.spec.replicas} == 0` from S1\n"
+)
+
+
+def test_without_a_profile_the_text_alone_is_judged():
+    beyond = step(fields="- **On**: `pi2` · **Secret**: `NONE`")
+    assert missing(runbook(beyond, guards=BEYOND), PROFILE) == ("longhorn", "kubernetes")
+    unfit = plan(beyond, guards=BEYOND, profile=None, mode="plan")
+    assert (unfit.profile, len(unfit.steps)) == ("", 1)
+    assert unfit.digest != plan(step(), profile=None, mode="plan").digest
+    for text, said in (
+        (step(fields="- **Bogus**: 1"), "unknown field 'Bogus' (KB502)"),
+        (step(block="ssh 192.0.2.7"), "names production"),
+    ):
+        with pytest.raises(PlanError) as refused:
+            plan(text, guards=BEYOND, profile=None, mode="plan", production=("192.0.2.7",))
+        assert said in refused.value.message
 
 
 def test_what_only_warns_does_not_stop_a_run():

@@ -77,7 +77,9 @@ def test_guards():
         "- **Always**: `http vault/v status == 200` from S1 until S2\n"
         "- **Accept**: `http vault/$VOLUME status == 200` within 5m\n"
     )
-    found = only(step(), guards=guards).guards
+    found = runbook(step(), step("S2 [AGENT] y"), guards=guards)
+    assert found.defects == ()
+    found = found.guards
     assert found.requires == ("vault", "postgres")
     assert [(i.name, i.example) for i in found.inputs] == [("VOLUME", "erp-data"), ("SIZE", None)]
     assert [(s.name, s.faults) for s in found.scenarios] == [
@@ -86,6 +88,40 @@ def test_guards():
     ]
     assert (found.always[0].start, found.always[0].until) == ("S1", "S2")
     assert found.accept[0].within == 300.0
+
+
+def test_the_invariant_of_a_recovery():
+    """As the design writes it: a Kubernetes check, its namespace, and both bounds."""
+    guards = GUARDS + (
+        '- **Before**: `k8s nodes/pi1 {.status.conditions[?(@.type=="Ready")].status} == True`\n'
+        "- **Always**: `k8s deploy/erp -n erp {.spec.replicas} == 0` from S1 until S2\n"
+    )
+    found = runbook(step(), step("S2 [AGENT] y"), guards=guards)
+    assert found.defects == ()
+    (always,) = found.guards.always
+    check = always.expectation.check
+    assert (check.resource, check.namespace, check.comparison.path, check.comparison.right) == (
+        "deploy/erp",
+        "erp",
+        ".spec.replicas",
+        "0",
+    )
+    (before,) = found.guards.before
+    assert before.check.comparison.path == '.status.conditions[?(@.type=="Ready")].status'
+
+
+@pytest.mark.parametrize(
+    ("bounds", "said"),
+    [
+        ("from S9", "S9, which is no step"),
+        ("until S9", "S9"),
+        ("from S2 until S1", "covers no step"),
+    ],
+)
+def test_an_invariant_that_would_watch_nothing(bounds, said):
+    guards = GUARDS + f"- **Always**: `http vault/v status == 200` {bounds}\n"
+    (defect,) = runbook(step(), step("S2 [AGENT] y"), guards=guards).defects
+    assert (defect.rule, said in defect.message) == ("KB508", True)
 
 
 def test_needs_are_the_step_before_unless_written():
