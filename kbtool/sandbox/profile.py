@@ -49,9 +49,9 @@ class OpenBao:
 class Kubernetes:
     """A control plane without kubelets.
 
-    `manifests` are what its administrator applies, in order, when it is built, roles included: steps
-    act as `user`, checks as `observer`, and each of `users` has a token. `programs` is the folder of
-    the Go module its programs are built from.
+    `manifests` are what its administrator applies, in order, when it is built, roles included:
+    steps act as `user`, checks as `observer`, and each of `users` has a token. `programs` is the
+    folder of the Go module its programs are built from.
     """
 
     name: str
