@@ -1,8 +1,7 @@
 """A model of the ERP: it starts only with credentials that open the database and data that is whole.
 
-Its data is one block at the beginning of its volume: a line of JSON with the records' number and
-their digest, and the records. A blank volume gets an empty file system, as a real one would by its
-first mount: that is what makes starting too early dangerous.
+Its data is one area at the beginning of its volume: a line of JSON with the records' number and
+their digest, and the records.
 """
 
 import base64
@@ -18,11 +17,12 @@ EMPTY = b"EMPTYFS1"
 AREA = 64 * 1024
 
 
-def image(records: list[str]) -> bytes:
-    """Return the data area that holds the records."""
-    body = "\n".join(records).encode()
-    head = {"records": len(records), "bytes": len(body), "sha256": hashlib.sha256(body).hexdigest()}
-    return (MAGIC + json.dumps(head).encode() + b"\n" + body).ljust(AREA, b"\0")
+def mount(device: Path) -> None:
+    """Mount a volume: a blank one gets an empty file system first."""
+    with device.open("r+b") as volume:
+        if not volume.read(AREA).strip(b"\0"):
+            volume.seek(0)
+            volume.write(EMPTY)
 
 
 def fault(pod: Any) -> str:
@@ -52,12 +52,8 @@ def _database(secret: dict[str, str]) -> str:
 
 
 def _data(device: Path) -> str:
-    with device.open("r+b") as volume:
+    with device.open("rb") as volume:
         start = volume.read(AREA)
-        if not start.strip(b"\0"):
-            volume.seek(0)
-            volume.write(EMPTY)
-            return "the volume was blank: an empty file system was made, and no company is in it"
     if start.startswith(EMPTY):
         return "no company is in this file system"
     head, _, rest = start.removeprefix(MAGIC).partition(b"\n")

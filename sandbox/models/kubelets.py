@@ -1,6 +1,7 @@
 """A model of the nodes: they report Ready, take pods, mount volumes, and start what is known to them.
 
-A pod whose image is known runs that image's stand-in (`erp.py`); any other pod simply runs. A pod
+What mounts a blank volume puts an empty file system on it, as a CSI driver does: that is what makes
+starting an application before its data dangerous. A pod whose image is known runs that image's stand-in (`erp.py`); any other pod simply runs. A pod
 that mounts a Longhorn volume holds a ticket for it and waits until it is attached to its node. A
 container that fails is started again, later each time: CrashLoopBackOff.
 """
@@ -139,6 +140,7 @@ class Kubelets:
             if where != pod.node or not pod.device(handle).exists():
                 self._say(pod.pod, "Pending", "ContainerCreating", f"{handle} is not attached here")
                 return
+            erp.mount(pod.device(handle))
         if pod.secret() is None:
             self._say(pod.pod, "Pending", "ContainerCreating", "its Secret does not exist")
             return

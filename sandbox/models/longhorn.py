@@ -10,6 +10,7 @@ import json
 import os
 import secrets
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ GROUP = ("longhorn.io", "v1beta2")
 LABEL = "longhornvolume"
 HEAD = "volume-head-000.img"
 BLOCK = 4096
+GRACE = 10  # seconds
 
 
 class Replica:
@@ -132,13 +134,16 @@ class Longhorn:
             self._attach(volume, attachment, parts, ready)
 
     def _of(self, kind: Kind, volumes: dict[str, Object]) -> dict[str, list[Object]]:
-        """Return objects by their volume; those whose volume is gone go too, their data stays."""
+        """Return objects by their volume; those whose volume is gone go too, their data stays.
+
+        New ones have some seconds' grace: a restore may bring the volume last.
+        """
         found: dict[str, list[Object]] = {}
         for each in kind.all():
             name = each["spec"]["volumeName"]
             if name in volumes:
                 found.setdefault(name, []).append(each)
-            else:
+            elif _age(each) > GRACE:
                 kind.delete(each)
         return found
 
@@ -261,6 +266,11 @@ class Longhorn:
         for device in HOSTS.glob("*/dev/longhorn/[!.]*"):
             if device.name not in volumes:
                 device.unlink()
+
+
+def _age(each: Object) -> float:
+    made = datetime.fromisoformat(each["metadata"]["creationTimestamp"])
+    return (datetime.now(UTC) - made).total_seconds()
 
 
 if __name__ == "__main__":

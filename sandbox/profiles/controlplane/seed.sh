@@ -38,8 +38,9 @@ ticket pi2; state attached; records 1200; ticket null; state detached
 snapshot
 ticket pi2; state attached; records 1500; ticket null; state detached
 
-# What the backup playbook captures: the resources, without what belongs to this moment.
-kubectl -n longhorn-system get volumes,engines,replicas.longhorn.io,volumeattachments.longhorn.io -o json |
+# What the backup playbook captures: the resources, without what belongs to this moment. The volume
+# comes last: a volume without an engine would be given a new one.
+kubectl -n longhorn-system get engines.longhorn.io,replicas.longhorn.io,volumeattachments.longhorn.io,volumes.longhorn.io -o json |
   python3 -c '
 import json, sys
 kept = []
