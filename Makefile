@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: help setup demo test quick static check bench lock clean
+.PHONY: help setup demo test quick static check bench lock vendor clean
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -38,6 +38,9 @@ bench: $(READY) ## figures, as ratios where there is a peer
 
 lock: $(READY) ## refresh requirements/*.txt from pyproject.toml
 	tools/lock "$(BIN)"
+
+vendor: $(READY) ## bring kbtool/vendor anew; PACKAGES="name@version ..." moves a package
+	$(BIN)/python tools/vendor $(PACKAGES)
 
 clean: ## remove what the recipes made
 	rm -rf build dist $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,5 +1,6 @@
 """`kbtool.toml` or `[tool.kbtool]` → one frozen `Config`. All faults are reported together."""
 
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
@@ -9,11 +10,12 @@ from posixpath import normpath
 from typing import Any, Final
 
 from kbtool.errors import ConfigError
-from kbtool.graph.conventions import RELATIONS, Conventions, Production
+from kbtool.graph.conventions import LANGUAGES, RELATIONS, Conventions, Production
 
 FILE: Final = "kbtool.toml"
 PRESETS: Final = ("lab", "plain")
 MAX_PAGE_BYTES: Final = 10 * 1024 * 1024
+_LANGUAGE: Final = re.compile(r"[a-z]{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,8 @@ class Config:
     ignore: tuple[str, ...] = ()
     header: str = "quote"
     relations: Mapping[str, str] | None = None
+    base_branch: str = ""
+    languages: Mapping[str, str] | None = None
     evidence_age: int = 180
     profiles: str = "sandbox/profiles"
     production: Production = Production()
@@ -38,6 +42,7 @@ class Config:
             base=base,
             header=self.header,
             relations=relations,
+            languages=self.languages if self.languages is not None else LANGUAGES,
             evidence_age=self.evidence_age,
             production=self.production,
         )
@@ -55,6 +60,13 @@ def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError("must be a string")
     return value
+
+
+def _branch(value: Any) -> str:
+    text = _text(value)
+    if not re.fullmatch(r"(?!-)[^\s\x00-\x1f~^:?*\[\\]+", text):
+        raise ValueError("must be the name of a branch")
+    return text
 
 
 def _folder(value: Any) -> str:
@@ -95,6 +107,15 @@ def _pairs(value: Any) -> Mapping[str, str]:
     return dict(value)
 
 
+def _languages(value: Any) -> Mapping[str, str]:
+    if not isinstance(value, dict):
+        raise TypeError("must be a table of strings")
+    for code in value.values():
+        if not isinstance(code, str) or not _LANGUAGE.fullmatch(code):
+            raise ValueError(f"{code!r} is no ISO 639-1 code such as en or fr")
+    return {_folder(folder): code for folder, code in value.items()}
+
+
 def _production(value: Any) -> Production:
     if not isinstance(value, dict):
         raise TypeError("must be a table")
@@ -112,6 +133,10 @@ OPTIONS: Final[Mapping[str, Option]] = {
     "ignore": Option(_texts, "rules to leave out, by id or name"),
     "header": Option(_choice("quote", "list"), "style of header fields that --fix writes"),
     "relations": Option(_pairs, "header relations and their inverses"),
+    "base-branch": Option(
+        _branch, "branch this work will be merged into; else origin's default, main or master"
+    ),
+    "languages": Option(_languages, "folders of the base and the language their pages are in"),
     "evidence-age": Option(_days, "days after which evidence is stale"),
     "profiles": Option(_folder, "folder of the sandbox profiles, from the root"),
     "production": Option(_production, "addresses, names, contexts, paths, buckets never to touch"),

@@ -18,6 +18,7 @@ class Edit(NamedTuple):
     path: str
     span: Span
     new: str
+    appends: bool = False  # one more item of a list: others may stand at the same place
 
 
 class LineIndex:

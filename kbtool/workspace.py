@@ -7,21 +7,18 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Final
 
 from kbtool.config import FILE, MAX_PAGE_BYTES, Config, config_table, parse_config
 from kbtool.errors import KbError, UsageError
 from kbtool.graph.base import KnowledgeBase
+from kbtool.graph.conventions import UNREAD_FOLDERS
 from kbtool.graph.facts import Facts
 from kbtool.markdown.page import Page
 from kbtool.markdown.parse import parse_page
-
-# Hidden folders are never pages; the others hold what tools made or fetched.
-_SKIPPED: Final = frozenset({"node_modules", "__pycache__", "build", "dist", "venv"})
 
 
 class WriteError(KbError):
@@ -148,7 +145,7 @@ class Workspace:
         elif entry.is_symlink():
             self._visit_link(path, files, broken)
         elif entry.is_dir(follow_symlinks=False):
-            if (entry.name[0] != "." and entry.name not in _SKIPPED) or entry.name in (
+            if (entry.name[0] != "." and entry.name not in UNREAD_FOLDERS) or entry.name in (
                 ".gitea",
                 ".github",
                 ".ci",
@@ -242,8 +239,8 @@ class Workspace:
         return "" if found == "." else found
 
     # ------------------------------------------------------------------ writing
-    def write(self, texts: Mapping[str, str]) -> None:
-        """Write pages in their own newline style: all of them, or none.
+    def write(self, texts: Mapping[str, str], new: Collection[str] = ()) -> None:
+        """Write pages in their own newline style: all of them, or none; `new` ones over no file.
 
         All are written beside their targets first; only then are they moved into place, and back
         if one of them cannot be. A symbolic link stays one: its file is written.
@@ -254,7 +251,7 @@ class Workspace:
         change = _Change()
         try:
             for path, text in texts.items():
-                change.stage(path, self._target(path), self._encoded(path, text))
+                change.stage(path, self._target(path), self._encoded(path, text), new=path in new)
             change.move()
         except OSError as error:
             change.undo()
@@ -298,10 +295,14 @@ class _Change:
         self._staged: dict[str, _Staged] = {}  # by the file they are for
         self._folders: list[str] = []  # made for new files
         self._temporaries: list[str] = []
+        self._new_ones: set[str] = set()
 
-    def stage(self, path: str, target: str, data: bytes) -> None:
-        """Write `data` beside `target`."""
+    def stage(self, path: str, target: str, data: bytes, *, new: bool = False) -> None:
+        """Write `data` beside `target`; a `new` target is not there now, nor when it is moved."""
         self.path = path
+        if new:
+            self._new_ones.add(target)
+            _not_there(target)
         known = self._staged.get(target)
         if known is None:
             self._staged[target] = self._new(path, target, data)
@@ -345,6 +346,8 @@ class _Change:
         """Put every new file into its place."""
         for target, staged in self._staged.items():
             self.path = staged.path
+            if target in self._new_ones:
+                _not_there(target)
             os.replace(staged.new, target)
 
     def undo(self) -> None:
@@ -365,6 +368,11 @@ class _Change:
         for temporary in self._temporaries:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(temporary)
+
+
+def _not_there(target: str) -> None:
+    if os.path.lexists(target):
+        raise FileExistsError(errno.EEXIST, "it is there already", target)
 
 
 def _encodable(path: str) -> bool:

@@ -13,11 +13,17 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 ROOT = Path(__file__).resolve().parent.parent
 
 
+@pytest.fixture(scope="session")
+def verdicts(tmp_path_factory):
+    """What was judged once is not judged again by the next test."""
+    return tmp_path_factory.mktemp("cache")
+
+
 @pytest.fixture(autouse=True)
-def own_state(tmp_path_factory, monkeypatch):
+def own_state(tmp_path_factory, monkeypatch, verdicts):
     """No test sees the state, the secrets or the colours of whoever runs it."""
     monkeypatch.setenv("KBTOOL_STATE", str(tmp_path_factory.mktemp("state")))
-    monkeypatch.setenv("KBTOOL_CACHE", str(tmp_path_factory.mktemp("cache")))
+    monkeypatch.setenv("KBTOOL_CACHE", str(verdicts))
     for name in ("NO_COLOR", "FORCE_COLOR"):
         monkeypatch.delenv(name, raising=False)
 

@@ -136,3 +136,16 @@ def test_files_are_read_beneath_the_root_only(tmp_path):
     for path in ("../out.txt", "link.txt", str(tmp_path / "out.txt"), "gone", "in.txt\0"):
         assert workspace.raw(path) is None
         assert workspace.digest(path) is None
+
+
+def test_a_new_file_is_written_over_nothing(tmp_path):
+    tree(tmp_path, ".git/x", "vibe/a.md")
+    workspace = open_workspace([str(tmp_path)])
+    workspace.load()
+    with pytest.raises(WriteError, match="it is there already"):
+        workspace.write({"vibe/b.md": "# B\n", "vibe/a.md": "# New\n"}, new=["vibe/a.md"])
+    assert (tmp_path / "vibe/a.md").read_text() == "# X\n"
+    assert not (tmp_path / "vibe/b.md").exists()
+    workspace.write({"vibe/c/b.md": "# B\n", "vibe/a.md": "# Old\n"}, new=["vibe/c/b.md"])
+    assert (tmp_path / "vibe/c/b.md").read_text() == "# B\n"
+    assert (tmp_path / "vibe/a.md").read_text() == "# Old\n"

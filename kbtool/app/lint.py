@@ -1,7 +1,7 @@
 """Linting a project, and mending it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from kbtool.app.outside import Outside
 from kbtool.graph.base import KnowledgeBase
@@ -9,6 +9,7 @@ from kbtool.lint.engine import Report, choose, lint
 from kbtool.lint.fix import fix
 from kbtool.lint.rule import Finding, Rule
 from kbtool.lint.rules import RULES
+from kbtool.markdown.page import Page
 from kbtool.markdown.parse import parse_page
 from kbtool.workspace import Workspace, open_workspace
 
@@ -41,7 +42,7 @@ def lint_project(
     """
     workspace = open_workspace(paths)
     places = [workspace.relative(path) for path in paths]
-    rules = _rules(workspace, select, ignore)
+    rules = chosen_rules(workspace, select, ignore)
     fixed = 0
     changed: tuple[str, ...] = ()
     with Outside(workspace.root, cached=cached) as outside:
@@ -54,7 +55,14 @@ def lint_project(
     return Linted(kb, findings, pages, report.suppressed, fixed, changed, outside.notices)
 
 
-def _rules(workspace: Workspace, select: Sequence[str], ignore: Sequence[str]) -> tuple[Rule, ...]:
+def chosen_rules(
+    workspace: Workspace, select: Sequence[str] = (), ignore: Sequence[str] = ()
+) -> tuple[Rule, ...]:
+    """Return the rules of the project, narrowed by ids or names.
+
+    Raises:
+        UsageError: an id or name is unknown.
+    """
     config = workspace.root.config
     return choose(
         RULES,
@@ -79,18 +87,15 @@ def _mended(
     places: Sequence[str],
 ) -> tuple[KnowledgeBase, Report, int, tuple[str, ...]]:
     """Fix what is reported under the places, and write it."""
-    latest = kb
+    parsed: dict[str, Page] = {}
 
     def rebuild(texts: Mapping[str, str]) -> KnowledgeBase:
-        nonlocal latest
-        latest = latest.changed({path: parse_page(path, text) for path, text in texts.items()})
-        return latest
+        for path, text in texts.items():
+            if path not in parsed or parsed[path].text != text:
+                parsed[path] = parse_page(path, text)
+        return kb.changed({path: parsed[path] for path in texts})
 
-    mine = replace(
-        report,
-        findings=tuple(f if under(f.path, places) else replace(f, fix=()) for f in report.findings),
-    )
-    done = fix(kb, rules, mine, rebuild)
+    done = fix(kb, rules, report, rebuild, lambda finding: under(finding.path, places))
     workspace.write(done.texts)
-    after = kb.changed({path: parse_page(path, text) for path, text in done.texts.items()})
-    return after, lint(after, rules), done.count, tuple(sorted(done.texts))
+    after = rebuild(done.texts)
+    return after, done.report, done.count, tuple(sorted(done.texts))

@@ -5,6 +5,10 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
+from kbtool.adapters.diagram import Mermaid
+from kbtool.adapters.language import Language
+from kbtool.adapters.repository import Repository
+from kbtool.adapters.secret import Secrets
 from kbtool.adapters.shell import Shell
 from kbtool.adapters.verdicts import cache_folder
 from kbtool.graph.base import KnowledgeBase
@@ -36,9 +40,24 @@ class Outside:
 
     def told(self, kb: KnowledgeBase) -> KnowledgeBase:
         """Return the knowledge base with the facts and judges its rules may ask."""
+        tell = self._notices.append
         shell = Shell(self._folder)
-        self._open.callback(shell.save)
-        kb.facts = replace(kb.facts, shell=shell.fault)
+        language = Language(self._folder, tell)
+        secrets = Secrets(self._folder, tell)
+        past = Repository(self._root.path, self._root.config.base_branch, kb.facts.today, tell)
+        mermaid = Mermaid(self._folder, tell)
+        for end in (shell.save, language.save, secrets.save, past.close, mermaid.close):
+            self._open.callback(end)
+        kb.facts = replace(
+            kb.facts,
+            shell=shell.fault,
+            language=language.of,
+            secrets=secrets.found,
+            diagram=mermaid.fault,
+            nodes=mermaid.nodes,
+            revisions=past.revisions,
+            base_branch=past.base_branch,
+        )
         return kb
 
     @property

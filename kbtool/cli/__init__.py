@@ -11,21 +11,10 @@ import click
 
 from kbtool import __version__
 from kbtool.cli.console import color_wanted, complain
+from kbtool.commands import COMMANDS
 from kbtool.errors import CLEAN, INTERRUPTED, USAGE, KbError
 
 BUG_URL: Final = "the project's issue tracker"
-
-# name → (module whose `command` it is, job, one line of help). Read top to bottom in --help.
-COMMANDS: Final[dict[str, tuple[str, str, str]]] = {
-    "lint": ("kbtool.cli.lint", "Lint", "Check the pages against the conventions; --fix mends."),
-    "rules": ("kbtool.cli.rules", "Lint", "List the rules, or explain one."),
-    "plan": ("kbtool.cli.plan", "Run", "Show what a runbook will do; nothing runs."),
-    "run": ("kbtool.cli.run", "Run", "Run a runbook in a sandbox, people at their steps."),
-    "drill": ("kbtool.cli.drill", "Run", "Prove a runbook: green, broken, red, run, green."),
-    "verify": ("kbtool.cli.verify", "Run", "Is each page's evidence still true?"),
-    "runs": ("kbtool.cli.runs", "Run", "List, show and answer runs."),
-    "sandbox": ("kbtool.cli.sandbox", "Run", "Start, break, reset and stop sandboxes."),
-}
 
 
 class LazyGroup(click.Group):
@@ -40,7 +29,7 @@ class LazyGroup(click.Group):
         entry = COMMANDS.get(cmd_name)
         if entry is None:
             return None
-        command: click.Command = import_module(entry[0]).command
+        command: click.Command = import_module(entry.module).command
         return command
 
     def resolve_command(
@@ -55,10 +44,10 @@ class LazyGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands under the four jobs, without importing any."""
-        for job in dict.fromkeys(entry[1] for entry in COMMANDS.values()):
+        for job in dict.fromkeys(entry.job for entry in COMMANDS.values()):
             with formatter.section(job):
                 formatter.write_dl(
-                    [(name, entry[2]) for name, entry in COMMANDS.items() if entry[1] == job]
+                    [(name, entry.help) for name, entry in COMMANDS.items() if entry.job == job]
                 )
 
 
@@ -76,6 +65,7 @@ def main(ctx: click.Context) -> None:
     kbtool lint                      check the knowledge base around you
     kbtool lint --fix                mend what can be mended
     kbtool drill vibe/runbooks/X.md  prove a runbook in its own sandbox
+    kbtool new adr "Use a queue"     write a page, listed and linked where it must be
     """
     ctx.color = color_wanted(sys.stdout)
 

@@ -1,7 +1,7 @@
 """`kbtool lint`."""
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 import click
@@ -9,6 +9,8 @@ import click
 from kbtool.app.lint import Linted, lint_project
 from kbtool.cli.console import color_wanted, note, print_json
 from kbtool.errors import CLEAN, FINDINGS
+from kbtool.graph.base import KnowledgeBase
+from kbtool.lint.rule import Finding
 from kbtool.report import findings as report
 
 _STYLES: Final[Mapping[str, Callable[[str], str]]] = {
@@ -72,17 +74,25 @@ def _split(values: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _print(done: Linted, form: str, *, statistics: bool) -> None:
-    color = color_wanted(sys.stdout)
     if statistics:
-        lines = report.statistics(done.findings)
+        _echo(report.statistics(done.findings))
     elif form == "concise":
-        lines = report.concise(done.kb, done.findings)
+        _echo(report.concise(done.kb, done.findings))
     else:
-        lines = report.text(done.kb, done.findings, _styled)
-    for line in lines:
-        click.echo(line, color=color)
+        print_findings(done.kb, done.findings)
     if form == "text":
         _last_line(done)
+
+
+def print_findings(kb: KnowledgeBase, findings: tuple[Finding, ...]) -> None:
+    """Write findings by page, each with its place in the text."""
+    _echo(report.text(kb, findings, _styled))
+
+
+def _echo(lines: Iterable[str]) -> None:
+    color = color_wanted(sys.stdout)
+    for line in lines:
+        click.echo(line, color=color)
 
 
 def _styled(text: str, kind: str) -> str:

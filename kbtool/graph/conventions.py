@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+# Hidden folders are never pages; these hold what tools made or fetched.
+UNREAD_FOLDERS: Final = frozenset({"node_modules", "__pycache__", "build", "dist", "venv"})
 RELATIONS: Final[Mapping[str, str]] = {
     "Related": "Related",
     "Upstream": "Downstream",
@@ -11,7 +13,16 @@ RELATIONS: Final[Mapping[str, str]] = {
     "Decision": "Implemented by",
     "Implemented by": "Decision",
 }
-OTHER_RELATIONS: Final = ("Design record", "Adjacent", "Map", "Deeper dive", "Historical")
+# The other side of Supersedes is the other page's Status, so it has no inverse in the table.
+OTHER_RELATIONS: Final = (
+    "Supersedes",
+    "Design record",
+    "Adjacent",
+    "Map",
+    "Deeper dive",
+    "Historical",
+)
+LANGUAGES: Final[Mapping[str, str]] = {"runbooks": "en", "shareouts": "fr"}
 PLAIN_FIELDS: Final = (
     "Status",
     "Last Updated",
@@ -20,6 +31,7 @@ PLAIN_FIELDS: Final = (
     "Deciders",
     "Priority",
     "Size",
+    "Hand-out",
 )
 
 
@@ -46,6 +58,7 @@ class Conventions:
     hub: str = "README.md"
     header: str = "quote"  # the style --fix writes: quote or list
     relations: Mapping[str, str] = field(default_factory=lambda: RELATIONS)
+    languages: Mapping[str, str] = field(default_factory=lambda: LANGUAGES)  # folder → ISO 639-1
     evidence_age: int = 180  # days after which evidence is stale
     production: Production = Production()
 

@@ -15,6 +15,7 @@ class Revision(NamedTuple):
     day: date
     before: str | None
     after: str
+    commit: str = ""  # "": not committed yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ def _nothing(_path: str) -> None:
     return None
 
 
-def _no_revision(_path: str) -> tuple[Revision, ...]:
+def _no_revision(_path: str, _text: str, _after: date) -> tuple[Revision, ...]:
     return ()
 
 
@@ -49,6 +50,10 @@ def _no_branch() -> None:
 
 def _no_fault(_shell: str, _text: str) -> None:
     return None
+
+
+def _no_node(_text: str) -> tuple[str, ...]:
+    return ()
 
 
 def _no_secret(_text: str) -> tuple[Secret, ...]:
@@ -62,9 +67,11 @@ class Facts:
     today: date = date.min
     digest: Callable[[str], str | None] = _nothing  # sha256 of a repository file's bytes
     text: Callable[[str], str | None] = _nothing  # a repository file's text
-    revisions: Callable[[str], Iterable[Revision]] = _no_revision  # of a page, newest first
+    # (page, its text now, a day) → its changes after that day, newest first
+    revisions: Callable[[str, str, date], Iterable[Revision]] = _no_revision
     base_branch: Callable[[], BaseBranch | None] = _no_branch
     shell: Callable[[str, str], tuple[int, str] | None] = _no_fault  # (shell, text) → line, why
     diagram: Callable[[str], tuple[int, str] | None] = _nothing  # mermaid → line, why
+    nodes: Callable[[str], Sequence[str]] = _no_node  # mermaid → labels of a flowchart's nodes
     language: Callable[[str], str | None] = _nothing  # prose → ISO 639-1 code; None: cannot say
     secrets: Callable[[str], Sequence[Secret]] = _no_secret

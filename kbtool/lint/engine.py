@@ -16,6 +16,7 @@ from kbtool.text import Span
 # one finding. What a finding is about is `about`, else its own page.
 SILENCES: Final = (
     ("KB107", "KB106"),
+    ("KB108", "KB109"),
     ("KB404", "KB106"),
     ("KB404", "KB107"),
     ("KB411", "KB101"),
@@ -34,7 +35,7 @@ class Report:
 def choose(
     rules: Sequence[Rule], preset: str, select: Iterable[str], ignore: Iterable[str]
 ) -> tuple[Rule, ...]:
-    """Return the rules of a preset, narrowed by ids or names.
+    """Return the rules of a preset, narrowed by ids or names; some are on only when selected.
 
     Raises:
         UsageError: an id or name is unknown; names the nearest.
@@ -49,7 +50,7 @@ def choose(
         rule
         for rule in rules
         if preset in rule.presets
-        and (not wanted or wanted & {rule.id, rule.name})
+        and (wanted & {rule.id, rule.name} if wanted else rule.default)
         and not unwanted & {rule.id, rule.name}
     )
 
@@ -75,11 +76,12 @@ def lint(kb: KnowledgeBase, rules: Sequence[Rule]) -> Report:
 
 
 def _page_findings(page: Page, kb: KnowledgeBase, rules: Sequence[Rule]) -> Iterator[Finding]:
-    # Pages beside the base, and templates, are held to links only.
-    apart = kb.kind(page) in (Kind.OUTSIDE, Kind.TEMPLATE)
+    # Pages beside the base, and templates, are held to links only; AGENTS.md to rules of its own.
+    kind = kb.kind(page)
+    apart = kind in (Kind.OUTSIDE, Kind.TEMPLATE)
     seen: set[tuple[str, Span, str]] = set()
     for rule in rules:
-        if apart and "plain" not in rule.presets:
+        if apart and "plain" not in rule.presets and not (rule.outside and kind is Kind.OUTSIDE):
             continue
         for finding in rule.check(page, kb, rule.options or {}):
             key = (rule.id, finding.span, finding.about)

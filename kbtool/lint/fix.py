@@ -1,7 +1,7 @@
 """Applying fixes: passes over the texts until nothing changes. Pure; writing is the caller's."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,7 +11,12 @@ from kbtool.lint.rule import Finding, Rule
 from kbtool.text import Edit, apply_edits
 
 PASSES: Final = 10
+# How often what a fix brings about is mended with it: a status that changes makes its row in a
+# hub wrong, a row that changes makes the hub's date old.
+_CONSEQUENCES: Final = 3
 Rebuild = Callable[[Mapping[str, str]], KnowledgeBase]
+Wanted = Callable[[Finding], bool]
+Print = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,65 +28,90 @@ class Fixed:
     count: int
 
 
-def fix(kb: KnowledgeBase, rules: Sequence[Rule], report: Report, rebuild: Rebuild) -> Fixed:
-    """Return the outcome of fixing all that can be fixed.
-
-    A pass counts only if the findings after it are a strict subset of those before: a fix that
-    makes something else wrong is not applied.
-    """
-    texts: dict[str, str] = {}
-    first = len(report.findings)
-    for _ in range(PASSES):
-        step = _pass(kb, rules, report, rebuild)
-        if step is None:
-            break
-        kb, report, changed = step
-        texts |= changed
-    return Fixed(texts, report, first - len(report.findings))
+def _every(_finding: Finding) -> bool:
+    return True
 
 
-Step = tuple[KnowledgeBase, Report, dict[str, str]]
-
-
-def _pass(
-    kb: KnowledgeBase, rules: Sequence[Rule], report: Report, rebuild: Rebuild
-) -> Step | None:
-    """Apply what does not overlap; where that is refused, try each finding alone."""
-    fixable = [finding for finding in report.findings if finding.fix]
-    if not fixable:
-        return None
-    together = _try(kb, rules, report, rebuild, fixable)
-    if together is not None:
-        return together
-    for finding in fixable:
-        alone = _try(kb, rules, report, rebuild, [finding])
-        if alone is not None:
-            return alone
-    return None
-
-
-def _try(
+def fix(
     kb: KnowledgeBase,
     rules: Sequence[Rule],
     report: Report,
     rebuild: Rebuild,
-    findings: Sequence[Finding],
-) -> Step | None:
-    edits = _compatible(findings)
-    changed = {path: apply_edits(kb.pages[path].text, own) for path, own in edits.items()}
-    changed = {path: text for path, text in changed.items() if text != kb.pages[path].text}
-    if not changed:
+    wanted: Wanted = _every,
+) -> Fixed:
+    """Return the outcome of fixing all that can be fixed and is wanted.
+
+    `rebuild` takes every text that differs from `kb` and returns the knowledge base with them. A
+    fix counts only if the findings after it, and after the fixes of what it brought about, are
+    a strict subset of those before: a fix that makes something else wrong is not applied.
+    """
+    mender = _Mender(rules, rebuild)
+    state = _State(kb, report, {})
+    for _ in range(PASSES):
+        prints = [fingerprint(f) for f in state.report.findings if f.fix and wanted(f)]
+        after = mender.mended(state, tuple(dict.fromkeys(prints)))
+        if after is state:
+            break
+        state = after
+    return Fixed(state.texts, state.report, len(report.findings) - len(state.report.findings))
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    kb: KnowledgeBase
+    report: Report
+    texts: Mapping[str, str]  # all that changed so far
+
+
+@dataclass(frozen=True, slots=True)
+class _Mender:
+    rules: Sequence[Rule]
+    rebuild: Rebuild
+
+    def mended(self, state: _State, prints: Sequence[Print]) -> _State:
+        """Return the state after the fixes of these findings; where refused, after each half's."""
+        if not prints:
+            return state
+        done = self._tried(state, prints)
+        if done or len(prints) == 1:
+            return done or state
+        half = len(prints) // 2
+        return self.mended(self.mended(state, prints[:half]), prints[half:])
+
+    def _tried(self, state: _State, prints: Collection[Print]) -> _State | None:
+        """Return the state after the fixes and those of their consequences, None if refused."""
+        before = _prints(state.report)
+        now = state
+        for _ in range(_CONSEQUENCES):
+            after = self._applied(now, prints)
+            if after is None:
+                return None
+            now, left = after, _prints(after.report)
+            if left < before:
+                return now
+            prints = left - before
         return None
-    after = rebuild(changed)
-    left = lint(after, rules)
-    if _prints(left) < _prints(report):
-        return after, left, changed
-    return None
+
+    def _applied(self, state: _State, prints: Collection[Print]) -> _State | None:
+        edits = _compatible(
+            [f for f in state.report.findings if f.fix and fingerprint(f) in prints]
+        )
+        texts = {path: apply_edits(state.kb.pages[path].text, own) for path, own in edits.items()}
+        texts = {path: text for path, text in texts.items() if text != state.kb.pages[path].text}
+        if not texts:
+            return None
+        texts = {**state.texts, **texts}
+        kb = self.rebuild(texts)
+        return _State(kb, lint(kb, self.rules), texts)
 
 
-def _prints(report: Report) -> Counter[tuple[str, str, str]]:
-    """Return fingerprints: rule, page and message, since offsets move."""
-    return Counter((f.rule, f.path, f.message) for f in report.findings)
+def fingerprint(finding: Finding) -> Print:
+    """Return rule, page and message: what stays when offsets move."""
+    return finding.rule, finding.path, finding.message
+
+
+def _prints(report: Report) -> Counter[Print]:
+    return Counter(map(fingerprint, report.findings))
 
 
 def _compatible(findings: Sequence[Finding]) -> dict[str, list[Edit]]:
@@ -100,5 +130,5 @@ def _overlaps(edit: Edit, other: Edit) -> bool:
     if edit == other:
         return False
     if edit.span.start == edit.span.end == other.span.start == other.span.end:
-        return True
+        return not (edit.appends and other.appends)
     return edit.span.start < other.span.end and other.span.start < edit.span.end

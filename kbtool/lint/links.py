@@ -1,13 +1,20 @@
 """What the link rules share: which links are theirs, where to point, what to suggest."""
 
+import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 from posixpath import basename, dirname, relpath
+from typing import Final
 
 from kbtool.graph.base import Kind, KnowledgeBase
 from kbtool.graph.resolve import Outcome, Target
 from kbtool.markdown.page import Link, Page
 from kbtool.text import Span
+
+# What would be markup inside of a link's text, or end it.
+_MARKUP: Final = re.compile(r"[\\`*\[\]<]|(?<!\w)_|_(?!\w)|&(?=#|\w+;)|~(?=~)")
+# What cannot stand in a link's target as it is.
+_UNSAFE: Final = re.compile(r"[\x00-\x20\"#%&()<>?\[\\\]^`{|}\x7f]")
 
 
 def broken(page: Page, kb: KnowledgeBase, outcome: Outcome) -> Iterator[tuple[Link, Target]]:
@@ -17,6 +24,13 @@ def broken(page: Page, kb: KnowledgeBase, outcome: Outcome) -> Iterator[tuple[Li
             continue
         target = kb.resolve(page, link)
         if target.outcome is outcome:
+            yield link, target
+
+
+def leads(page: Page, kb: KnowledgeBase, span: Span) -> Iterator[tuple[Link, str]]:
+    """Yield the links in a stretch of the page that lead to pages, each with its page's path."""
+    for link, target in kb.edges[page.path]:
+        if span.start <= link.span.start < span.end:
             yield link, target
 
 
@@ -55,3 +69,22 @@ def place_of_title(page: Page) -> Span:
 def title_of(page: Page) -> str:
     """Return the page's H1, else its file's name."""
     return page.head.title.text if page.head.title else basename(page.path).removesuffix(".md")
+
+
+def link_to(source: str, page: Page, label: str = "") -> str:
+    """Return a Markdown link from the page `source` to `page`, under its breadcrumb's label."""
+    crumb = page.head.breadcrumb
+    own = crumb.label if crumb and crumb.label and not re.search(r"[\[\]]", crumb.label) else None
+    words = as_text(label) if label else own or as_text(title_of(page))
+    return f"[{words}]({written(source, page.path)})"
+
+
+def as_text(words: str) -> str:
+    """Return Markdown that reads as these words."""
+    return _MARKUP.sub(r"\\\g<0>", words)
+
+
+def written(source: str, target: str) -> str:
+    """Return the target of a link from the page `source` to the file `target`, as it is written."""
+    path = _UNSAFE.sub(lambda found: f"%{ord(found[0]):02X}", relative(source, target))
+    return f"./{path}" if ":" in path.partition("/")[0] else path

@@ -21,8 +21,9 @@ class Finding:
     message: str
     help: str = ""
     fix: tuple[Edit, ...] = ()
-    about: str = ""  # the page it speaks of, where that is another one
+    about: str = ""  # what it speaks of, where that is not its own page
     severity: Severity | None = None  # None: the rule's own
+    secret: bool = False  # its place must not be shown
     rule: str = ""  # filled in by the engine
     name: str = ""
 
@@ -36,7 +37,9 @@ class Rule:
     """A convention. Its module's docstring says why; its examples are its tests and its page.
 
     An example is a small tree {path: text}. In a bad example ⟦ ⟧ mark exactly what is reported
-    (an empty pair marks a zero-width span); a good example yields no finding of this rule.
+    (an empty pair marks a zero-width span); a good example yields no finding of this rule. A path
+    `HEAD:p` is a page of the last commit, `main:p` one of the base branch, `fork:p` one of the
+    commit where this work left it.
     """
 
     id: str
@@ -48,4 +51,6 @@ class Rule:
     severity: Severity = "error"
     fixable: bool = False
     presets: tuple[str, ...] = ("lab",)
+    outside: bool = False  # also asked about the pages beside the base
+    default: bool = True  # False: only where it is selected
     options: Options | None = None  # option name → default

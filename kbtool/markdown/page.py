@@ -64,6 +64,14 @@ class Fence:
 
 
 @dataclass(frozen=True, slots=True)
+class Code:
+    """A code span: its text, and where it stands with its backticks."""
+
+    text: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class UndefinedReference:
     """A full `[text][label]` or collapsed `[label][]` reference without a definition."""
 
@@ -145,4 +153,5 @@ class Page:
     undefined: tuple[UndefinedReference, ...]
     anchors: frozenset[str]
     front_matter: Mapping[str, object] = field(default_factory=dict)
+    codes: tuple[Code, ...] = ()
     lines: LineIndex = field(default_factory=lambda: LineIndex(""), compare=False, repr=False)

@@ -16,6 +16,7 @@ from kbtool.markdown.html import attributes, comments
 from kbtool.markdown.page import (
     Block,
     BlockKind,
+    Code,
     Comment,
     Fence,
     Heading,
@@ -71,6 +72,7 @@ def parse_page(path: str, text: str) -> Page:
         undefined=tuple(sorted(reader.undefined, key=lambda found: found.span)),
         anchors=frozenset(reader.anchors) | {heading.anchor for heading in headings},
         front_matter=read_front_matter(metadata) if metadata else {},
+        codes=tuple(reader.codes),
         lines=LineIndex(text),
     )
 
@@ -99,6 +101,7 @@ class _Reader:
         self.fences: list[Fence] = []
         self.blocks: list[Block] = []
         self.comments: list[Comment] = []
+        self.codes: list[Code] = []
         self.undefined: set[UndefinedReference] = set()
         self.anchors: set[str] = set()
         self._definitions: Mapping[str, Span] | None = None
@@ -133,7 +136,7 @@ class _Reader:
             elif kind == "End":
                 self._on_end(value, start, end)
             elif kind == "Code":
-                self._on_code(value, end)
+                self._on_code(value, start, end)
             elif kind == "InlineHtml":
                 self._on_html(start, end)
             else:
@@ -156,7 +159,8 @@ class _Reader:
             self._plain.append(value)
         self._last_end = end
 
-    def _on_code(self, value: str, end: int) -> None:
+    def _on_code(self, value: str, start: int, end: int) -> None:
+        self.codes.append(Code(value, Span(start, end)))
         if self._heading is not None or self._open_links:
             self._plain.append(value)
         self._last_end = end

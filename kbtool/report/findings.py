@@ -6,9 +6,11 @@ from typing import Any, Final
 
 from kbtool.graph.base import KnowledgeBase
 from kbtool.lint.rule import Finding
+from kbtool.markdown.page import Page
 from kbtool.text import Span
 
 VERSION: Final = 1
+COVER: Final = "•"
 Style = Callable[[str, str], str]  # (text, one of path, error, warning, dim) → text
 
 
@@ -27,24 +29,46 @@ def concise(kb: KnowledgeBase, findings: tuple[Finding, ...]) -> Iterator[str]:
 def text(kb: KnowledgeBase, findings: tuple[Finding, ...], style: Style) -> Iterator[str]:
     """Yield findings grouped by page, each with its line of the page and a mark below."""
     last = None
+    hidden = secrets(findings)
     for finding in findings:
         if finding.path != last:
             yield from ("",) if last is not None else ()
             yield style(finding.path, "path")
             last = finding.path
-        yield from _lines(kb, finding, style)
+        yield from _lines(kb, finding, hidden.get(finding.path, ()), style)
 
 
-def _lines(kb: KnowledgeBase, finding: Finding, style: Style) -> Iterator[str]:
+def secrets(findings: tuple[Finding, ...]) -> Mapping[str, tuple[Span, ...]]:
+    """Return by page the places that no report may show, whatever finding it speaks of."""
+    found: dict[str, list[Span]] = {}
+    for finding in findings:
+        if finding.secret:
+            found.setdefault(finding.path, []).append(finding.span)
+    return {path: tuple(spans) for path, spans in found.items()}
+
+
+def source_line(page: Page, line: int, hidden: tuple[Span, ...]) -> str:
+    """Return a line of the page with what is hidden covered."""
+    start = page.lines.offset(line)
+    end = page.text.find("\n", start)
+    end = len(page.text) if end < 0 else end
+    shown = list(page.text[start:end])
+    for span in hidden:
+        for at in range(max(span.start, start), min(span.end, end)):
+            shown[at - start] = COVER
+    return "".join(shown)
+
+
+def _lines(
+    kb: KnowledgeBase, finding: Finding, hidden: tuple[Span, ...], style: Style
+) -> Iterator[str]:
     line, column = _position(kb, finding.path, finding.span.start)
     rule = style(f"{finding.rule} {finding.name}", finding.severity or "error")
     yield f"  {line}:{column} {rule}: {finding.message}"
     page = kb.pages.get(finding.path)
     if page and page.text:
-        start = page.lines.offset(line)
-        end = page.text.find("\n", start)
-        source = page.text[start : len(page.text) if end < 0 else end]
-        width = max(1, min(finding.span.end, start + len(source)) - finding.span.start)
+        source = source_line(page, line, hidden)
+        width = max(1, min(finding.span.end - finding.span.start, len(source) - column + 1))
         shown, shift = _window(source, column - 1)
         yield f"      {shown}"
         yield "      " + " " * shift + style("^" * min(width, len(shown) - shift or 1), "dim")

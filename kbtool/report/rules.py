@@ -23,8 +23,9 @@ def listing(rules: Sequence[Rule]) -> Iterator[str]:
     """Yield one line for each rule."""
     for rule in rules:
         marks = " (fixable)" if rule.fixable else ""
-        warning = " (warning)" if rule.severity == "warning" else ""
-        yield f"{rule.id} {rule.name:22} {rule.summary}{marks}{warning}"
+        marks += " (warning)" if rule.severity == "warning" else ""
+        marks += "" if rule.default else " (off by default)"
+        yield f"{rule.id} {rule.name:22} {rule.summary}{marks}"
 
 
 def explained(rule: Rule) -> Iterator[str]:
@@ -34,6 +35,8 @@ def explained(rule: Rule) -> Iterator[str]:
     yield f"  {rule.severity}, presets: {', '.join(rule.presets)}" + (
         ", --fix mends it" if rule.fixable else ""
     )
+    if not rule.default:
+        yield f"  off by default: --select {rule.id}"
     yield ""
     yield from why(rule).splitlines()
     for title, examples in (("Good", rule.good), ("Reported, between ⟦ and ⟧", rule.bad)):
@@ -55,6 +58,7 @@ def to_json(rules: Sequence[Rule]) -> dict[str, Any]:
                 "summary": rule.summary,
                 "severity": rule.severity,
                 "fixable": rule.fixable,
+                "default": rule.default,
                 "presets": list(rule.presets),
                 "why": why(rule),
             }

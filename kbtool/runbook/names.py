@@ -19,7 +19,22 @@ from kbtool.runbook.model import (
 )
 from kbtool.text import Span
 
+# Names a shell, a loader or a client would obey: a captured value must never reach them.
+OBEYED: Final = frozenset(
+    {"PATH", "HOME", "IFS", "ENV", "SHELL", "TMPDIR", "PWD", "OLDPWD", "CDPATH", "TERM", "LANG"}
+    | {"USER", "LOGNAME", "EDITOR", "PAGER", "KUBECONFIG", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"}
+    | {"NO_PROXY", "PS4", "PROMPT_COMMAND", "GLOBIGNORE", "SHELLOPTS", "BASHOPTS"}
+)
+_OBEYED_PREFIXES: Final = (
+    *("LD_", "BASH_", "PYTHON", "PG", "VAULT_", "BAO_", "KB_", "GIT_", "SSH_"),
+    *("LC_", "PERL", "RUBY", "NODE_", "GO", "CURL_", "SSL_"),
+)
 _REFERENCE: Final = re.compile(r"\$(?:\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*))")
+
+
+def obeyed(name: str) -> bool:
+    """Return whether some program takes orders from an environment variable of that name."""
+    return name in OBEYED or name.startswith(_OBEYED_PREFIXES)
 
 
 def references(text: str) -> tuple[str, ...]:
@@ -47,9 +62,16 @@ def names_of(expectation: Expectation) -> tuple[str, ...]:
         texts = [check.query, *_compared(check.comparison)]
     elif isinstance(check, StdoutCheck) and check.comparison:
         texts = _compared(check.comparison)
+    elif isinstance(check, RunCheck):
+        return tuple(name for name in references(check.command) if _settable(name))
     else:
-        texts = [check.command] if isinstance(check, RunCheck) else []
+        texts = []
     return tuple(name for text in texts for name in references(text))
+
+
+def _settable(name: str) -> bool:
+    """Return whether an author can set it; the others are the shell's own, as `$KB_SECRETS`."""
+    return name.isupper() and not obeyed(name)
 
 
 def _compared(comparison: Comparison) -> list[str]:

@@ -26,7 +26,7 @@ from kbtool.runbook.model import (
     Tag,
     WrittenField,
 )
-from kbtool.runbook.names import unset_names
+from kbtool.runbook.names import obeyed, unset_names
 from kbtool.text import Span
 
 DEFAULT_TIMEOUT: Final = 600.0
@@ -46,16 +46,6 @@ STEP_FIELDS: Final = (
     "Stand-in",
 )
 GUARD_FIELDS: Final = ("Requires", "Inputs", "Break", "Before", "Always", "Accept")
-# Names a shell, a loader or a client would obey: a captured value must never reach them.
-OBEYED: Final = frozenset(
-    {"PATH", "HOME", "IFS", "ENV", "SHELL", "TMPDIR", "PWD", "OLDPWD", "CDPATH", "TERM", "LANG"}
-    | {"USER", "LOGNAME", "EDITOR", "PAGER", "KUBECONFIG", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"}
-    | {"NO_PROXY", "PS4", "PROMPT_COMMAND", "GLOBIGNORE", "SHELLOPTS", "BASHOPTS"}
-)
-_OBEYED_PREFIXES: Final = (
-    *("LD_", "BASH_", "PYTHON", "PG", "VAULT_", "BAO_", "KB_", "GIT_", "SSH_"),
-    *("LC_", "PERL", "RUBY", "NODE_", "GO", "CURL_", "SSL_"),
-)
 _HEADING = re.compile(r"(?P<id>S\d+[a-z]?) \[(?P<tag>AGENT|HUMAN)\] (?P<title>\S.*)")
 _ID = re.compile(r"S\d+[a-z]?(?=\s|$|:)")
 _NAME = re.compile(r"[A-Z][A-Z0-9_]*")
@@ -80,11 +70,6 @@ def read_runbook(page: Page, digest: Digest) -> Runbook:
 def is_runbook(page: Page) -> bool:
     """Return whether the page has a `## Steps` section."""
     return any(heading.level == 2 and heading.text == "Steps" for heading in page.headings)
-
-
-def obeyed(name: str) -> bool:
-    """Return whether some program takes orders from an environment variable of that name."""
-    return name in OBEYED or name.startswith(_OBEYED_PREFIXES)
 
 
 class _Reader:

@@ -2,10 +2,13 @@
 
 import json
 import os
+import re
+import subprocess
+from datetime import datetime
 
 import pytest
 from click.testing import CliRunner
-from support.base import UNSEAL, edit, pages
+from support.base import UNSEAL, committed, edit, pages
 
 from kbtool.cli.lint import command
 from kbtool.lint.rules import RULES
@@ -15,7 +18,10 @@ ADR, VAULT = (
     "vibe/ADR/0003-pyromark-is-the-parse-door.md",
     "vibe/guidebooks/lab-ecosystem/secrets-and-vault.md",
 )
+MERMAID = "vibe/ADR/0006-the-real-mermaid-judges-diagrams.md"
 TRIAL = "vibe/runbooks/trial.md"
+PRD, INV = "vibe/PRD/trial", "vibe/investigations/INV-900-trial"
+SHAREOUT = "vibe/shareouts/2026-11-24-trial.md"
 
 # rule → (path, old, new with the place marked ⟦so⟧). An empty place is ⟦⟧.
 PLANTS = {
@@ -25,12 +31,27 @@ PLANTS = {
     "KB104": (VAULT, "## What goes wrong\n", "## What goes wrong\n\nSee [this](⟦readme.md⟧).\n"),
     "KB105": (VAULT, "## What goes wrong\n", "## What goes wrong\n\nSee [this](⟦../../../../x.md⟧).\n"),
     "KB107": (ROOT_HUB, "| [Guidebooks](guidebooks/README.md) |", "| Guidebooks |"),
+    "KB108": (VAULT, "> **Related**: ", "> **Related**: ⟦[parser](../../ADR/0003-pyromark-is-the-parse-door.md)⟧ · "),
+    "KB109": (VAULT, "## What goes wrong\n", "## See also\n\n- ⟦[parser](../../ADR/0003-pyromark-is-the-parse-door.md)⟧\n\n## What goes wrong\n"),
     "KB201": (ADR, "[vibe](../README.md) > [ADR](README.md) > **0003 pyromark is the parse door**", "⟦[vibe](../README.md) > **0003 pyromark is the parse door**⟧"),
     "KB202": (VAULT, "## What goes wrong", "⟦# What goes wrong⟧"),
     "KB203": (ADR, "> **Deciders**: kbtool maintainers\n", ""),
     "KB204": (ADR, "> **Deciders**: kbtool maintainers", "> ⟦**Deciders:** kbtool maintainers⟧"),
     "KB205": (ADR, "> **Status**: Accepted", "> **Status**: ⟦Agreed⟧"),
     "KB206": (ADR, "> **Date**: 2026-11-24", "> **Date**: ⟦24.11.2026⟧"),
+    "KB403": (ADR, "## Consequences\n", "## Results\n"),
+    "KB404": (ADR_HUB, "| [0003](0003-pyromark-is-the-parse-door.md) | pyromark is the parse door, markdown-it-py its oracle | Accepted |\n", ""),
+    "KB405": (ADR, "> **Related**: ", "> **Supersedes**: ⟦[ADR-0002](0002-supervisor-inside-its-own-cell.md)⟧\n> **Related**: "),
+    "KB411": (f"{PRD}/STATUS.md", "| milestone | state |", "| milestone | since |"),
+    "KB412": (f"{PRD}/README.md", "> **Status**: 🟡 In design", "> **Status**: ⟦🟢 Shipped⟧"),
+    "KB413": (f"{PRD}/README.md", "> **Size**: small", "> **Size**: big"),
+    "KB431": (SHAREOUT, "> **Date**: 2026-11-24", "> **Date**: ⟦2026-11-23⟧"),
+    "KB207": (VAULT, "## What goes wrong\n", "## What goes wrong\n\nMore.\n"),
+    "KB406": (ADR, "## Decision\n", "⟦## Decision⟧\n\nSomething else.\n"),
+    "KB301": (MERMAID, "%%{init: {'theme':'base'}}%%\nflowchart LR", "⟦flowchart LR⟧"),
+    "KB302": (MERMAID, "  child --> finding", "  ⟦child -> finding⟧"),
+    "KB303": (MERMAID, "1. The rule KB302 asks", "- The rule KB302 asks"),
+    "KB304": (MERMAID, "child[Child with mermaid]", "child[Offspring]"),
     "KB501": (TRIAL, "### S1 [AGENT] Look", "⟦### S1 [AGENT]: Look⟧"),
     "KB502": (TRIAL, "- **Needs**: S2", "- **⟦Nedes⟧**: S2"),
     "KB503": (TRIAL, "### S2 [HUMAN] Unseal\n\n- **Who**: key holder · **When**", "⟦### S2 [HUMAN] Unseal⟧\n\n- **When**"),
@@ -44,17 +65,30 @@ PLANTS = {
     "KB511": (TRIAL, 'role_id=@"$KB_SECRETS/ERP_ROLE_ID"', 'role_id="⟦$(cat "$KB_SECRETS/ERP_ROLE_ID")⟧"'),
     "KB512": (TRIAL, "**When**: `$SEALED == true`", "**When**: ⟦`$SELED == true`⟧"),
     "KB513": (UNSEAL, "umask 077\n", "umask 077; true\n"),
+    "KB601": ("AGENTS.md", "<!-- kb-generated map -->\n\n| folder | what |", "⟦<!-- kb-generated map -->⟧\n\n| folder | why |"),
+    "KB602": ("AGENTS.md", "## Operating rules\n", "## Operating rules\n\nSee `⟦kbtool/gone.py⟧` and `kbtool lint`.\n"),
+    "KB603": ("AGENTS.md", "- **Hands over to**: Continuity Warden.\n\n### Site", "- **Hands over to**: ⟦Ghost Writer⟧.\n\n### Site"),
     "KB901": (VAULT, "## What goes wrong", "⟦<!-- kb-ignore KB101: none here -->⟧\n\n## What goes wrong"),
     "KB902": (VAULT, "## What goes wrong\n", "## What goes wrong\n\n⟦<!-- kb-ignore KB101 -->⟧\nSee [this](gone.md).\n"),
 }  # fmt: skip
 # Where a mark would have to stand in text the plant does not write: rule → (path, text of the place).
 PLACES = {
+    "KB303": (MERMAID, "```mermaid"),
+    "KB304": (MERMAID, "1. The rule KB302 asks for the verdict on each diagram."),
     "KB107": (ROOT_HUB, "# vibe: the knowledge base"),
+    "KB207": (VAULT, "2026-01-02"),
     "KB203": (ADR, "# ADR-0003: pyromark is the parse door, markdown-it-py its oracle"),
+    "KB403": (ADR, "# ADR-0003: pyromark is the parse door, markdown-it-py its oracle"),
+    "KB404": (ADR_HUB, "# Architecture decision records"),
+    "KB411": (f"{PRD}/STATUS.md", "# Status of the trial"),
+    "KB413": (f"{PRD}/README.md", "# Trial"),
     "KB504": (TRIAL, "### S3 [AGENT] Log in"),
     "KB505": (TRIAL, "### S3 [AGENT] Log in"),
     "KB506": (TRIAL, "### S2 [HUMAN] Unseal"),
 }
+
+
+HISTORY = ("KB207", "KB406")  # planted into a repository: they speak of what changed
 
 
 def lint(folder, *arguments):
@@ -64,8 +98,15 @@ def lint(folder, *arguments):
     return json.loads(done.stdout), done.return_value
 
 
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory):
+    """The verdicts of this module's tests: they hang on the text judged, not on the test."""
+    return tmp_path_factory.mktemp("judged")
+
+
 @pytest.fixture
-def base(tmp_path):
+def base(tmp_path, judged, monkeypatch):
+    monkeypatch.setenv("KBTOOL_CACHE", str(judged))
     home = os.getcwd()
     yield pages(tmp_path)
     os.chdir(home)
@@ -82,6 +123,11 @@ def reported(finding):
     return (finding["line"], finding["column"]), (finding["end_line"], finding["end_column"])
 
 
+def selected(rule):
+    """What turns on a rule that is off by default."""
+    return [] if next(each for each in RULES if each.id == rule).default else ["--select", rule]
+
+
 def test_the_copy_is_clean(base):
     answer, code = lint(base)
     assert (answer["findings"], code) == ([], 0)
@@ -92,10 +138,13 @@ def test_the_copy_is_clean(base):
 @pytest.mark.parametrize("rule", PLANTS)
 def test_planted(base, rule):
     path, old, new = PLANTS[rule]
+    if rule in HISTORY:
+        aged(base)
+        assert lint(base)[0]["findings"] == []
     edit(base, path, old, new.replace("⟦", "").replace("⟧", ""))
     if rule == "KB510":
         edit(base, path, "|| [ $? -eq 2 ]", "-address=http://192.0.2.7")
-    answer, code = lint(base)
+    answer, code = lint(base, *selected(rule))
     assert [finding["rule"] for finding in answer["findings"]] == [rule]
     (finding,) = answer["findings"]
     assert finding["path"] == path
@@ -110,14 +159,16 @@ def test_planted(base, rule):
         start = text.index(PLACES[rule][1])
         assert reported(finding) == place(text, start, start + len(PLACES[rule][1]))
     assert code == (1 if finding["severity"] == "error" else 0)
-    assert lint(base, "--strict")[1] == 1
+    assert lint(base, "--strict", *selected(rule))[1] == 1
 
 
 def test_a_new_page_nobody_lists(base):
-    text = (base / VAULT).read_text()
-    (base / "vibe/guidebooks/lab-ecosystem/alone.md").write_text(
-        text.replace("Secrets & Vault", "Alone")
+    text = "".join(
+        line.replace("Secrets & Vault", "Alone")
+        for line in (base / VAULT).read_text().splitlines(keepends=True)
+        if "**Related**" not in line
     )
+    (base / "vibe/guidebooks/lab-ecosystem/alone.md").write_text(text)
     answer, _ = lint(base)
     assert [(f["rule"], f["path"]) for f in answer["findings"]] == [
         ("KB107", "vibe/guidebooks/lab-ecosystem/README.md")
@@ -140,11 +191,127 @@ def test_an_unreadable_page(base):
     assert [(f["rule"], f["line"], f["column"]) for f in answer["findings"]] == [("KB001", 1, 1)]
 
 
+def aged(base):
+    """Commit the copy, one page of it dated long ago."""
+    text = (base / VAULT).read_text()
+    (base / VAULT).write_text(re.sub(r"(?<=Last Updated\*\*: )\S+", "2026-01-02", text))
+    committed(base)
+
+
+def alone(base):
+    """Return (rule, path, line, column) of each finding."""
+    answer, _ = lint(base)
+    return [(f["rule"], f["path"], f["line"], f["column"]) for f in answer["findings"]]
+
+
+def test_a_status_page_that_is_missing_is_one_finding(base):
+    """The README's link to it is not a second one."""
+    (base / PRD / "STATUS.md").unlink()
+    assert alone(base) == [("KB411", f"{PRD}/README.md", 3, 1)]
+
+
+def test_an_investigation_of_another_name(base):
+    (base / f"{INV}.md").rename(base / "vibe/investigations/trial.md")
+    edit(base, "vibe/investigations/README.md", "(INV-900-trial.md)", "(trial.md)")
+    assert alone(base) == [("KB421", "vibe/investigations/trial.md", 3, 1)]
+
+
+def test_an_investigation_that_lost_its_stub(base):
+    """Its pages are not orphans too."""
+    (base / INV).mkdir()
+    text = (base / f"{INV}.md").read_text().replace("(README.md)", "(../README.md)")
+    text = text.replace("(../README.md)", "(../../README.md)", 1)
+    for name in ("one", "two"):
+        (base / INV / f"{name}.md").write_text(text)
+    (base / f"{INV}.md").unlink()
+    edit(base, "vibe/investigations/README.md", "[trial](INV-900-trial.md)", "trial")
+    assert alone(base) == [("KB422", f"{INV}/one.md", 3, 1)]
+
+
+def test_a_superseded_decision_is_written_everywhere(base):
+    """The older record's status, and its row in the index, which that makes wrong."""
+    path, old, new = PLANTS["KB405"]
+    edit(base, path, old, new.replace("⟦", "").replace("⟧", ""))
+    lint(base, "--fix")
+    by = "Superseded by [ADR-0003](0003-pyromark-is-the-parse-door.md)"
+    older = (base / "vibe/ADR/0002-supervisor-inside-its-own-cell.md").read_text()
+    assert f"> **Status**: {by}\n" in older
+    assert f"cell | {by} |\n" in (base / ADR_HUB).read_text()
+
+
+def added(base, name):
+    """A copy of a record under another name, listed by the hub."""
+    text = (base / ADR).read_text()
+    kept = [line for line in text.splitlines(True) if not re.match(r"> \*\*(Rel|Impl)", line)]
+    (base / "vibe/ADR" / name).write_text("".join(kept))
+    edit(
+        base,
+        ADR_HUB,
+        "\n\n## When to write one",
+        f"\n| [copy]({name}) | copy | Accepted |\n\n## When to write one",
+    )
+
+
+def test_a_record_with_another_form_of_name(base):
+    added(base, "42-Copy.md")
+    (finding,) = lint(base)[0]["findings"]
+    assert (finding["rule"], finding["path"], finding["line"]) == (
+        "KB401",
+        "vibe/ADR/42-Copy.md",
+        3,
+    )
+    assert "0042-copy.md" in finding["help"]
+
+
+def test_two_records_of_one_number(base):
+    added(base, "0003-a-copy.md")
+    (finding,) = lint(base)[0]["findings"]
+    assert (finding["rule"], finding["path"], finding["line"]) == ("KB402", ADR, 3)
+    assert "vibe/ADR/0003-a-copy.md" in finding["message"]
+
+
+def test_a_second_lint_starts_no_child(base, monkeypatch, tmp_path_factory):
+    monkeypatch.setenv("KBTOOL_CACHE", str(tmp_path_factory.mktemp("own")))
+    started = []
+    start = subprocess.Popen
+
+    def counted(*arguments, **options):
+        started.append(arguments[0])
+        return start(*arguments, **options)
+
+    monkeypatch.setattr(subprocess, "Popen", counted)
+    lint(base)
+    assert [argv for argv in started if "worker.py" in " ".join(argv)]
+    started.clear()
+    lint(base)
+    assert started == []
+    lint(base, "--no-cache")
+    assert [argv for argv in started if "worker.py" in " ".join(argv)]
+
+
+def test_a_lint_without_the_engine_says_so_once(base, monkeypatch):
+    edit(base, MERMAID, "child --> finding", "child -> finding")
+    monkeypatch.setattr("kbtool.adapters.mermaid.child.LIBRARY", "no_such_engine")
+    os.chdir(base)
+    done = CliRunner().invoke(command, ["--no-cache"], standalone_mode=False)
+    assert (done.return_value, done.stderr.count("diagrams are not judged")) == (0, 1)
+
+
 def test_every_rule_is_planted():
-    apart = {"KB001", "KB106"}  # the two tests above
+    apart = {"KB001", "KB106", "KB401", "KB402", "KB421", "KB422"}  # the tests above
     assert {rule.id for rule in RULES} == {*PLANTS, *apart}
 
 
+# What a fix writes, where that is not the text as it was: rule → (path if another, text).
+MENDED = {
+    "KB104": (None, "[this](README.md)"),
+    "KB107": (None, "(guidebooks/README.md)"),
+    "KB108": (ADR, "[Secrets & Vault](../guidebooks/lab-ecosystem/secrets-and-vault.md)"),
+    "KB405": (
+        "vibe/ADR/0002-supervisor-inside-its-own-cell.md",
+        "Superseded by [ADR-0003](0003-pyromark-is-the-parse-door.md)",
+    ),
+}
 FIXABLE = [rule.id for rule in RULES if rule.fixable]
 
 
@@ -156,19 +323,22 @@ def test_fix_mends_and_a_second_run_changes_nothing(base, rule):
     if rule == "KB206":
         new = "> **Date**: 2026/11/24"
     before = (base / path).read_text()
+    if rule in HISTORY:
+        aged(base)
     edit(base, path, old, new.replace("⟦", "").replace("⟧", ""))
     answer, code = lint(base, "--fix")
     assert (answer["findings"], code) == ([], 0)
     assert answer["summary"]["fixed"] == 1
     mended = (base / path).read_text()
-    if rule not in ("KB104", "KB107", "KB901"):
-        assert mended == before
-    elif rule == "KB104":
-        assert "[this](README.md)" in mended
-    elif rule == "KB107":
-        assert "(guidebooks/README.md)" in mended
-    else:
+    if rule in MENDED:
+        other, text = MENDED[rule]
+        assert text in (base / (other or path)).read_text()
+    elif rule == "KB207":
+        assert f"> **Last Updated**: {datetime.now().astimezone().date()}\n" in mended
+    elif rule == "KB901":
         assert "kb-ignore" not in mended
+    else:
+        assert mended == before
     again, _ = lint(base, "--fix")
     assert again["summary"]["fixed"] == 0
     assert (base / path).read_text() == mended

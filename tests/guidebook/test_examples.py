@@ -24,6 +24,22 @@ def examples(name, language="markdown"):
     return [parse_page("a.md", f.text) for f in page.fences if f.language == language]
 
 
+STEP = """\
+# R
+
+## Guards
+
+- **Accept**: `http vault/x status == 200`
+
+## Steps
+
+### S1 [AGENT] Do
+
+```sh
+true
+```
+
+"""
 RUNBOOKS = [page for page in examples("runbook-grammar.md") if is_runbook(page)]
 
 
@@ -50,6 +66,9 @@ def test_checks_of_the_grammar_are_checks():
     assert {parse_expectation(f.value, Span(0, 0)).check.__class__.__name__ for f in found} == {
         *("ExitCheck", "StdoutCheck", "HttpCheck", "SqlCheck", "RunCheck", "K8sCheck")
     }
+    steps = "".join(f"- **{field.name}**: {field.value}\n" for field in found)
+    page = parse_page("a.md", f"{STEP}{steps}")
+    assert read_runbook(page, lambda _: None).defects == ()
 
 
 def test_header_spellings_are_all_read():
@@ -71,9 +90,7 @@ def commands(command, name):
 
 
 ALL = [
-    each
-    for name in COMMANDS
-    for each in commands(main.get_command(None, name), f"kbtool {name}")
+    each for name in COMMANDS for each in commands(main.get_command(None, name), f"kbtool {name}")
 ]
 
 

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from kbtool.adapters.diagram import Mermaid
+from kbtool.adapters.language import language_of
+from kbtool.adapters.secret import secrets_in
 from kbtool.adapters.shell import syntax_fault
 from kbtool.graph.base import KnowledgeBase
 from kbtool.graph.conventions import Conventions, Production
-from kbtool.graph.facts import Facts
+from kbtool.graph.facts import BaseBranch, Facts, Revision
 from kbtool.lint import rules as folder
 from kbtool.lint.engine import lint
 from kbtool.lint.fix import fix
@@ -18,14 +21,51 @@ from kbtool.markdown.parse import parse_page
 from kbtool.report.rules import explained, why
 
 ENGINE_RULES = {"KB901", "KB902"}
+MERMAID = Mermaid()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def judge_ends():
+    yield
+    MERMAID.close()
+
+
+TODAY = date(2026, 11, 24)
 
 
 def build(example):
-    pages = {path: parse_page(path, text) for path, text in example.items() if path.endswith(".md")}
-    base = "vibe" if any(path.startswith("vibe/") for path in example) else ""
-    facts = Facts(today=date(2026, 11, 24), text=example.get, shell=syntax_fault)
+    files = {path: text for path, text in example.items() if ":" not in path}
+    pages = {path: parse_page(path, text) for path, text in files.items() if path.endswith(".md")}
+    base = "vibe" if any(path.startswith("vibe/") for path in files) else ""
+    facts = Facts(
+        today=TODAY,
+        text=files.get,
+        shell=syntax_fault,
+        revisions=lambda path, text, after: uncommitted(example, path, text, after),
+        base_branch=lambda: branch(example),
+        language=language_of,
+        secrets=secrets_in,
+        diagram=MERMAID.fault,
+        nodes=MERMAID.nodes,
+    )
     conventions = Conventions(base=base, production=Production(names=("production.example",)))
-    return KnowledgeBase(pages, frozenset(example), conventions, facts)
+    return KnowledgeBase(pages, frozenset(files), conventions, facts)
+
+
+def uncommitted(example, path, text, after):
+    """What differs from the page at HEAD was changed today."""
+    before = example.get(f"HEAD:{path}")
+    return [Revision(TODAY, before, text)] if before not in (None, text) and after < TODAY else []
+
+
+def branch(example):
+    fork, tip = (
+        {path.removeprefix(mark): text for path, text in example.items() if path.startswith(mark)}
+        for mark in ("fork:", "main:")
+    )
+    if fork or tip:
+        return BaseBranch("main", frozenset(tip) - frozenset(fork), frozenset(fork), fork.get)
+    return None
 
 
 def unmarked(example):

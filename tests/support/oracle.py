@@ -54,6 +54,22 @@ def targets(inline):
     return found
 
 
+def table_cells(text):
+    """Return the cells of each table that stands in no quote or list: tables, rows, texts."""
+    blank = _FRONT.sub(lambda match: "\n" * match[0].count("\n"), text)
+    tokens = _PARSER.parse(blank)
+    found, inside = [], False
+    for index, token in enumerate(tokens):
+        if token.type == "table_open":
+            inside = token.level == 0
+            found += [[]] if inside else []
+        elif inside and token.type == "tr_open":
+            found[-1].append([])
+        elif inside and token.type in ("th_open", "td_open"):
+            found[-1][-1].append(tokens[index + 1].content)
+    return found
+
+
 # Pieces of Markdown that meet in unlucky ways. Left out, because only pyromark's extensions read
 # them or reads them by its own rules: `[[wiki]]`, footnotes `[^1]`, `[ ]` of task lists, `~~`, tables,
 # and a tab behind the closing marks of a heading.

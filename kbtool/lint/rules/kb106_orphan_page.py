@@ -1,12 +1,14 @@
 """What cannot be reached from the root hub is not found when it is needed.
 
 A page counts as reachable when a chain of hubs links to it. A page its own hub forgets to list
-is reported there (KB107), not here; below a hub that is itself lost, only that hub is reported.
+is reported there (KB107), not here; below a hub that is itself lost, only that hub is reported, and
+in an investigation's folder without its stub page, only that (KB422).
 """
 
 from collections.abc import Iterator
 
 from kbtool.graph.base import KnowledgeBase
+from kbtool.lint.investigations import without_stub
 from kbtool.lint.links import place_of_title
 from kbtool.lint.rule import Finding, Options, Rule
 from kbtool.markdown.page import Page
@@ -17,6 +19,9 @@ def check(page: Page, kb: KnowledgeBase, _options: Options) -> Iterator[Finding]
     if kb.root_hub is None or page.path in kb.reachable:
         return
     if any(hub not in kb.reachable for hub in kb.ancestors(page.path)):
+        return
+    folder = without_stub(kb, page.path)
+    if folder and kb.hub(folder) is None:
         return
     message = "cannot be reached from the root hub"
     yield Finding(

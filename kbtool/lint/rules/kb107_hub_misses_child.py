@@ -4,13 +4,13 @@ A hub lists each page of its folder and the hub of each folder directly below. A
 body lists. The fix appends to the table or list that holds most siblings, else to `## Pages`.
 """
 
-import re
 from collections.abc import Iterator
 
 from kbtool.graph.base import KnowledgeBase
-from kbtool.lint.links import place_of_title, relative, title_of
+from kbtool.lint.links import link_to, place_of_title, relative, title_of
 from kbtool.lint.rule import Finding, Options, Rule
 from kbtool.markdown.page import Block, Page
+from kbtool.markdown.table import read_table
 from kbtool.text import Edit, Span
 
 
@@ -33,18 +33,18 @@ def check(page: Page, kb: KnowledgeBase, _options: Options) -> Iterator[Finding]
 
 
 def _listing(page: Page, kb: KnowledgeBase, child: str) -> Edit:
-    entry = f"[{title_of(kb.pages[child])}]({relative(page.path, child).replace(' ', '%20')})"
+    entry = link_to(page.path, kb.pages[child], title_of(kb.pages[child]))
     home = _home(page, kb)
     if home is None:
         end = len(page.text.rstrip())
         return Edit(page.path, Span(end, len(page.text)), f"\n\n## Pages\n\n- {entry}\n")
     at = Span(home.span.end, home.span.end)
     if home.kind == "table":
-        last = page.text[home.span.start : home.span.end].rpartition("\n")[2]
-        cells = max(1, len(re.findall(r"(?<!\\)\|", last.strip().strip("|"))) + 1)
-        return Edit(page.path, at, f"\n| {entry} |" + "  |" * (cells - 1))
+        empty = "  |" * (len(read_table(page.text, home.span).header.cells) - 1)
+        cell = entry.replace("|", "\\|")
+        return Edit(page.path, at, f"\n| {cell} |{empty}", appends=True)
     bullet = page.text[home.span.start]
-    return Edit(page.path, at, f"\n{bullet} {entry}")
+    return Edit(page.path, at, f"\n{bullet} {entry}", appends=True)
 
 
 def _home(page: Page, kb: KnowledgeBase) -> Block | None:

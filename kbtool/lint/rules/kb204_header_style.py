@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from kbtool.graph.base import KnowledgeBase
 from kbtool.lint.rule import Finding, Options, Rule
 from kbtool.markdown.page import Field, Page
-from kbtool.text import Edit
+from kbtool.text import Edit, Span
 
 _CANONICAL_LIST = re.compile(r"- \*\*[^*:]+\*\*(?: \([^)]*\))?: \S")
 
@@ -45,11 +45,20 @@ def _rewritten(page: Page, mark: str) -> tuple[Edit, ...]:
         page, fields
     ):
         return ()
+    if mark == "-" and _beside_a_list(page, span):
+        return ()  # the two lists would be one
     lines = []
     for field in fields:
         qualifier = f" ({field.qualifier})" if field.qualifier else ""
         lines.append(f"{mark} **{field.name}**{qualifier}: {field.value}")
     return (Edit(page.path, span, "\n".join(lines)),)
+
+
+def _beside_a_list(page: Page, span: Span) -> bool:
+    blocks = [block for block in page.blocks if block.kind != "html"]
+    after = next((block for block in blocks if block.span.start >= span.end), None)
+    before = next((block for block in reversed(blocks) if block.span.end <= span.start), None)
+    return any(block is not None and block.kind == "bullets" for block in (before, after))
 
 
 def _other(page: Page, fields: list[Field]) -> bool:

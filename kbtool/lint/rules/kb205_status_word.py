@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 
 from kbtool.graph.base import KnowledgeBase
-from kbtool.lint.header import status_word, words
+from kbtool.lint.header import is_status, status_word, words
 from kbtool.lint.rule import Finding, Options, Rule
 from kbtool.markdown.page import Page
 from kbtool.text import Edit, Span
@@ -22,9 +22,9 @@ def check(page: Page, kb: KnowledgeBase, _options: Options) -> Iterator[Finding]
         return
     allowed = words(page, kb)
     word = status_word(field.value)
-    if any(_is(word, known) for known in allowed):
+    if any(is_status(word, known) for known in allowed):
         return
-    right = next((known for known in allowed if _is(word.casefold(), known.casefold())), None)
+    right = next((known for known in allowed if is_status(word.casefold(), known.casefold())), None)
     fix: tuple[Edit, ...] = ()
     if right:
         start = field.value_span.end - len(word)
@@ -33,12 +33,6 @@ def check(page: Page, kb: KnowledgeBase, _options: Options) -> Iterator[Finding]
     hint = f"did you mean {near[0]}?" if near else f"one of: {', '.join(allowed)}"
     message = f"{word!r} is no status here"
     yield Finding(page.path, field.value_span, message, hint, fix)
-
-
-def _is(word: str, known: str) -> bool:
-    if known.casefold().startswith("superseded"):
-        return word.startswith(f"{known} ")
-    return word == known
 
 
 RULE = Rule(

@@ -9,12 +9,11 @@ from datetime import date
 from typing import Final
 
 from kbtool.graph.base import KnowledgeBase
-from kbtool.lint.header import DATES
+from kbtool.lint.header import DATES, iso_date
 from kbtool.lint.rule import Finding, Options, Rule
 from kbtool.markdown.page import Page
 from kbtool.text import Edit
 
-_ISO: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 _LOOSE: Final = re.compile(r"(?P<y>\d{4})[-/.](?P<m>\d{1,2})[-/.](?P<d>\d{1,2})")
 _WORDY: Final = re.compile(r"(?P<d>\d{1,2})(?:st|nd|rd|th)? (?P<m>[A-Z][a-z]+) (?P<y>\d{4})")
 _MONTH_FIRST: Final = re.compile(r"(?P<m>[A-Z][a-z]+) (?P<d>\d{1,2}),? (?P<y>\d{4})")
@@ -40,7 +39,7 @@ def check(page: Page, kb: KnowledgeBase, _options: Options) -> Iterator[Finding]
         field = page.head.field(name)
         if field is None or not field.value:
             continue
-        day = _iso(field.value)
+        day = iso_date(field.value)
         if day is None:
             right = _read(field.value)
             fix = (Edit(page.path, field.value_span, right.isoformat()),) if right else ()
@@ -50,24 +49,13 @@ def check(page: Page, kb: KnowledgeBase, _options: Options) -> Iterator[Finding]
             yield Finding(page.path, field.value_span, f"{name} {day} lies in the future")
 
 
-def _iso(value: str) -> date | None:
-    return _date(value) if _ISO.fullmatch(value) else None
-
-
-def _date(value: str) -> date | None:
-    try:
-        return date.fromisoformat(value)
-    except ValueError:
-        return None
-
-
 def _read(value: str) -> date | None:
     """Return the date of an unambiguous other form."""
     for form in (_LOOSE, _WORDY, _MONTH_FIRST):
         match = form.fullmatch(value)
         if match:
             month = match["m"] if match["m"].isdigit() else _month(match["m"])
-            return _date(f"{match['y']}-{int(month):02}-{int(match['d']):02}")
+            return iso_date(f"{match['y']}-{int(month):02}-{int(match['d']):02}")
     return None
 
 

@@ -1,0 +1,82 @@
+"""What a project's git repository tells the rules; what it cannot tell is said once."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+
+from kbtool.adapters.branch import base_branch
+from kbtool.adapters.checkout import Checkout
+from kbtool.adapters.git import GitError
+from kbtool.adapters.history import History
+from kbtool.graph.facts import BaseBranch, Revision
+
+_NO_HISTORY = "KB207 is not checked"
+_NO_BRANCH = "KB402 and KB406 are not compared with it"
+
+
+class Repository:
+    """Facts for rules. The first question starts git; once it failed, it is not asked again."""
+
+    def __init__(self, root: Path, base: str, today: date, say: Callable[[str], None]) -> None:
+        """Take the project's root, the configured base branch ("": none), and where to say why."""
+        self._root = root
+        self._base = base
+        self._today = today
+        self._say = say
+        self._lost = False
+
+    @cached_property
+    def _checkout(self) -> Checkout | None:
+        try:
+            return Checkout(self._root)
+        except GitError as error:
+            self._say(f"{error}: KB207, KB402 and KB406 look at the pages alone")
+            return None
+
+    @cached_property
+    def _history(self) -> History | None:
+        here = self._checkout
+        if here and here.shallow:
+            self._say(f"a shallow clone: {_NO_HISTORY} (git fetch --unshallow)")
+            return None
+        return History(here, self._today) if here else None
+
+    def revisions(self, path: str, text: str, after: date) -> Iterator[Revision]:
+        """Yield the changes of a page after a day, newest first; nothing where git cannot tell."""
+        if self._history is None or self._lost:
+            return
+        try:
+            yield from self._history.revisions(path, text, after)
+        except GitError as error:
+            self._lost = True
+            self._say(f"{error}: {_NO_HISTORY}")
+
+    def base_branch(self) -> BaseBranch | None:
+        """Return the branch this work will be merged into, None where git cannot tell."""
+        return self._branch
+
+    @cached_property
+    def _branch(self) -> BaseBranch | None:
+        try:
+            found = base_branch(self._checkout, self._base) if self._checkout else None
+        except GitError as error:
+            self._say(f"{error}: {_NO_BRANCH}")
+            return None
+        return replace(found, text=self._safe(found.text)) if found else None
+
+    def _safe(self, text: Callable[[str], str | None]) -> Callable[[str], str | None]:
+        def safe(path: str) -> str | None:
+            try:
+                return text(path)
+            except GitError as error:
+                self._say(f"{error}: {_NO_BRANCH}")
+                return None
+
+        return safe
+
+    def close(self) -> None:
+        """End git, if it was started."""
+        if "_checkout" in self.__dict__ and self._checkout:
+            self._checkout.close()

@@ -1,0 +1,1 @@
+"""New pages: kind, title and knowledge base → files to write. Pure; writing is the caller's."""
