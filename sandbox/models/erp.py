@@ -1,4 +1,4 @@
-"""A model of the ERP: it starts only with credentials that open the database and data that is whole.
+"""A model of the ERP: it starts only with credentials that work and data that is whole.
 
 Its data is one area at the beginning of its volume: a line of JSON with the records' number and
 their digest, and the records.

@@ -1,9 +1,10 @@
-"""A model of the nodes: they report Ready, take pods, mount volumes, and start what is known to them.
+"""A model of the nodes: they report Ready, take pods, mount volumes, start what they know.
 
-What mounts a blank volume puts an empty file system on it, as a CSI driver does: that is what makes
-starting an application before its data dangerous. A pod whose image is known runs that image's stand-in (`erp.py`); any other pod simply runs. A pod
-that mounts a Longhorn volume holds a ticket for it and waits until it is attached to its node. A
-container that fails is started again, later each time: CrashLoopBackOff.
+A pod whose image is known runs that image's stand-in (`erp.py`); any other pod simply runs. A pod
+that mounts a Longhorn volume holds a ticket for it and waits until it is attached to its node. What
+mounts a blank volume puts an empty file system on it, as a CSI driver does: that is what makes
+starting an application before its data dangerous. A container that fails is started again, later
+each time: CrashLoopBackOff.
 """
 
 import time
@@ -77,7 +78,7 @@ class Kubelets:
         up = self._report_nodes()
         volumes = {each["metadata"]["name"]: each for each in self.volumes.all()}
         attachments = {each["metadata"]["name"]: each for each in self.attachments.all()}
-        pods = [each for each in self.core.list_pod_for_all_namespaces().items]
+        pods = list(self.core.list_pod_for_all_namespaces().items)
         self._return_tickets(attachments, {each.metadata.name for each in pods})
         for each in pods:
             if each.metadata.deletion_timestamp:
@@ -212,7 +213,7 @@ class Kubelets:
 
 
 def _history(pod: Any) -> tuple[int, float]:
-    """Return how often the container was started again, and since when it waits (0: it does not)."""
+    """Return how often the container was started again, and since when it waits (0: not)."""
     known = (pod.status.container_statuses or [None])[0]
     if known is None:
         return 0, 0.0

@@ -1,9 +1,9 @@
 """A model of Longhorn: volumes, engines, replicas, and the directories that hold the data.
 
-Specified in the guidebook page "Models of the lab". What matters for recovery is modelled: the name
-of a replica's directory carries the engine ID; a directory of that name is adopted, no other ever is;
-a volume that is attached finds its dirty replicas beside clean ones and rebuilds them from a clean
-one; `healthy` holds only while attached; an attached volume shows its device on its node.
+Specified in the guidebook page "Models of the lab". What matters for recovery is modelled: the
+name of a replica's directory carries the engine ID; a directory of that name is adopted, no other
+ever is; a volume that is attached finds its dirty replicas beside clean ones and rebuilds them from
+a clean one; `healthy` holds only while attached; an attached volume shows its device on its node.
 """
 
 import json
@@ -246,7 +246,7 @@ class Longhorn:
 
     def _expose(self, device: Path, alive: dict[str, Replica]) -> None:
         new = device.with_name(f".{device.name}")
-        sorted(alive.items())[0][1].merged(new)
+        alive[min(alive)].merged(new)
         for part in alive.values():
             part.write_meta(Dirty=True)
         (device.parent / f".{device.name}.flushed").write_text(str(new.stat().st_mtime_ns))

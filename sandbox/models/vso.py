@@ -1,8 +1,8 @@
 """A model of the Vault Secrets Operator: VaultAuth and VaultDynamicSecret.
 
-It logs in to the real Vault with a real token of the service account, takes a lease, and writes the
-Secret. It believes in a lease until the Secret is gone, the lease is due for renewal, or what is asked
-for has changed; it fails while Vault is sealed, and says so in the object's conditions.
+It logs in to the real Vault with a real token of the service account, takes a lease, and writes
+the Secret. It believes in a lease until the Secret is gone, the lease is due for renewal, or what
+is asked for has changed; it fails while Vault is sealed, and says so in the object's conditions.
 """
 
 import base64
