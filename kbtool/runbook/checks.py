@@ -1,6 +1,6 @@
 """Making checks that look at the world, once or until they are true."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from kbtool.errors import ServerDied
@@ -16,7 +16,15 @@ _DEAD_EVERY: Final = 0.5
 class Checker:
     """Makes checks in one sandbox and records what was seen."""
 
-    def __init__(self, sandbox: Sandbox, clock: Clock, record: Record) -> None:
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        clock: Clock,
+        record: Record,
+        alongside: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Take also what to look at while waiting."""
+        self.alongside = alongside
         self.sandbox = sandbox
         self.clock = clock
         self.record = record
@@ -81,11 +89,15 @@ class Checker:
         )
 
     def watch(self) -> None:
-        """Look, now and then, whether all servers live.
+        """Look, now and then, whether all servers live, and at what is to be seen alongside.
 
         Raises:
             ServerDied: one ended although nobody told it to.
         """
+        self._all_live()
+        self.alongside()
+
+    def _all_live(self) -> None:
         now = self.clock.monotonic()
         if now - self._looked < _DEAD_EVERY:
             return

@@ -8,6 +8,7 @@ from typing import Final, Literal
 from kbtool.errors import PlanError, SandboxError, WaitingForPerson
 from kbtool.pattern import captured
 from kbtool.runbook.checks import Checker
+from kbtool.runbook.invariants import Invariants, Violated
 from kbtool.runbook.journal import RunState
 from kbtool.runbook.judge import holds, judge_output
 from kbtool.runbook.model import Capture, ExitCheck, Json, StdoutCheck, Step
@@ -63,6 +64,7 @@ class Execution:
     drill: bool = False
     without: frozenset[str] = frozenset()
     state: RunState = field(default_factory=RunState)
+    _checker: Checker = field(init=False)
 
     def run(self) -> Outcome:
         """Run the steps in order.
@@ -71,14 +73,19 @@ class Execution:
             SandboxError: identity, confinement, or a server of the sandbox failed.
             WaitingForPerson: a person must act, and nobody can be asked here.
         """
+        invariants = Invariants(
+            self.plan.runbook.guards.always, self.plan.steps, self.sandbox, self.clock, self.record
+        )
+        self._checker = Checker(self.sandbox, self.clock, self.record, invariants.look)
         values = {**self.plan.inputs, **self.state.values}
         ran: list[str] = []
         skipped: list[str] = []
         with ExitStack() as undos:
             for step in self.plan.steps:
                 try:
+                    invariants.enter(step, values)
                     did = self._step(step, values, undos)
-                except StepFailed as failure:
+                except (StepFailed, Violated) as failure:
                     self.record({"kind": "red", "step": step.id, "reason": str(failure)})
                     reason = f"{step.id}: {failure}"
                     return Outcome("red", reason, (*ran, step.id), tuple(skipped))
@@ -108,7 +115,7 @@ class Execution:
         if answer is None:
             self._act(step, values)
         else:
-            self._checks(step, None, values)
+            self._checks(step, values)
         self.record({"kind": "green", "step": step.id})
         return True
 
@@ -146,14 +153,11 @@ class Execution:
         for expectation in step.expects:
             if isinstance(expectation.check, ExitCheck | StdoutCheck):
                 continue
-            verdict = self._checker().until_green(expectation, values, step.id)
+            verdict = self._checker.until_green(expectation, values, step.id)
             if verdict.color != "green":
                 raise StepFailed(
                     f"was green, is not any more: {expectation.source}: {verdict.seen}"
                 )
-
-    def _checker(self) -> Checker:
-        return Checker(self.sandbox, self.clock, self.record)
 
     # ------------------------------------------------------------------ acting
     def _act(self, step: Step, values: dict[str, str]) -> None:
@@ -162,16 +166,17 @@ class Execution:
         self.record({"kind": "started", **started})
         if how == "person":
             self._ask(step)
-            self._checks(step, None, values)
+            self._checks(step, values)
         elif how == "none":
-            self._checks(step, None, values)
+            self._checks(step, values)
         else:
             running = self.sandbox.start(self._action(step, values))
             try:
                 done = self._await(running)
                 self._ran(step, done)
-                self._checks(step, done, values)
+                self._output_checks(step, done, values)
                 self._capture(step, done, running, values)
+                self._checks(step, values)
             finally:
                 running.kill()
 
@@ -203,9 +208,8 @@ class Execution:
         )
 
     def _await(self, running: Running) -> Completed:
-        checker = self._checker()
         while (done := running.poll()) is None:
-            checker.watch()
+            self._checker.watch()
             self.clock.sleep(_POLL)
         return done
 
@@ -253,14 +257,12 @@ class Execution:
             raise StepFailed(f"evidence is missing: {', '.join(missing)}")
 
     # ------------------------------------------------------------------ checking
-    def _checks(self, step: Step, done: Completed | None, values: Mapping[str, str]) -> None:
-        """Judge output first, then the world."""
-        if done is not None:
-            self._output_checks(step, done, values)
+    def _checks(self, step: Step, values: Mapping[str, str]) -> None:
+        """Judge the world; what the step itself captured may be named."""
         for expectation in step.expects:
             if isinstance(expectation.check, ExitCheck | StdoutCheck):
                 continue
-            verdict = self._checker().until_green(expectation, values, step.id)
+            verdict = self._checker.until_green(expectation, values, step.id)
             if verdict.color != "green":
                 raise StepFailed(f"{expectation.source}: {verdict.seen}")
 

@@ -139,12 +139,8 @@ def _guard_faults(runbook: Runbook, profile: ProfileView) -> Iterator[str]:
     guards = runbook.guards
     for name in missing(runbook, profile):
         yield f"requires {name}, which profile {profile.name} does not have"
-    for always in guards.always:
-        yield (
-            f"Always {always.expectation.source}: profile {profile.name} watches no invariants; "
-            "it takes profile controlplane"
-        )
-    for expectation in (*guards.before, *guards.accept):
+    always = [invariant.expectation for invariant in guards.always]
+    for expectation in (*guards.before, *always, *guards.accept):
         yield from _check_faults("Guards", expectation, profile, set())
     for scenario in guards.scenarios:
         for fault in scenario.faults:

@@ -18,6 +18,7 @@ HOME: Final = "/sb"  # the sandbox's folder inside the outer cell
 UID: Final = 1000  # inside the inner cells
 DATA_MAX: Final = 1 << 30  # bytes all servers of a sandbox can hold, in memory
 SECRETS: Final = "/run/secrets"  # inside the cells of steps
+PROGRAMS: Final = "/opt/kb"  # inside all cells: the control plane's programs, where there are some
 _LINKED: Final = ("/bin", "/sbin", "/lib", "/lib32", "/lib64")
 _ETC: Final = ("/etc/ld.so.cache", "/etc/alternatives")
 
@@ -83,8 +84,21 @@ def _view() -> Argv:
     return argv
 
 
-def outer(bwrap: str, folder: Path, command: Sequence[str], sandbox: str, info_fd: int) -> Argv:
-    """Return the command line of the supervisor's cell; `folder` appears as /sb.
+def _programs(folder: str) -> Argv:
+    return [*_parents([PROGRAMS]), "--ro-bind", folder, PROGRAMS]
+
+
+def outer(
+    bwrap: str,
+    folder: Path,
+    command: Sequence[str],
+    sandbox: str,
+    info_fd: int,
+    programs: Path | None = None,
+) -> Argv:
+    """Return the command line of the supervisor's cell.
+
+    `folder` appears as /sb, `programs` as /opt/kb, in all cells within too.
 
     A user gets a user namespace. Root keeps the real one, so that the supervisor can give up to a
     real unprivileged uid, and gets its process namespace from unshare(1): bubblewrap as root
@@ -100,7 +114,8 @@ def outer(bwrap: str, folder: Path, command: Sequence[str], sandbox: str, info_f
         prefix = [bwrap, "--unshare-user", "--unshare-pid"]
         own = ["--proc", "/proc"]
     mounts = ["--dev", "/dev", *own, "--perms", "1777", "--size", str(16 << 20), "--tmpfs", "/tmp"]  # noqa: S108
-    binds = ["--bind", str(folder), HOME, "--chdir", "/"]
+    binds = _programs(str(programs)) if programs else []
+    binds += ["--bind", str(folder), HOME, "--chdir", "/"]
     # Open to all, in a folder open to the sandbox's own uid alone.
     binds += ["--perms", "1777", "--size", str(DATA_MAX), "--tmpfs", f"{HOME}/data"]
     return [*prefix, *shared, *environment, *mounts, *_view(), *binds, "--", *command]
@@ -134,6 +149,7 @@ def inner(
     for scratch in ("/dev/shm", "/tmp"):  # noqa: S108
         argv += ["--perms", "1777", "--size", str(tmp), "--tmpfs", scratch]
     argv += [*_view(), *_parents([f"{SECRETS}/NAME"])]
+    argv += _programs(PROGRAMS) if os.path.isdir(PROGRAMS) else []
     for name in ("passwd", "group", "hosts"):
         argv += ["--ro-bind", f"{HOME}/etc/{name}", f"/etc/{name}"]
     for how, outside, inside in binds:

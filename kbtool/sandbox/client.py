@@ -16,21 +16,19 @@ from kbtool.runbook.ports import (
     Completed,
     Description,
     FaultSeen,
-    HttpQuery,
-    K8sQuery,
     Observation,
     Part,
     Query,
     Running,
-    SqlQuery,
 )
 from kbtool.sandbox.launch import Progress, down, request, silent, sweep_ephemeral, up
 from kbtool.sandbox.layers import measured
 from kbtool.sandbox.profile import Profile
 from kbtool.sandbox.registry import Entry, Record
-from kbtool.sandbox.wire import Wire
+from kbtool.sandbox.wire import Wire, query_json
 
 _SHELL_FLAGS: Final = ("-eu",)
+OPERATOR: Final = "operator"  # the shell of the person's laptop: no host of the lab
 
 
 class LiveRunning:
@@ -104,22 +102,24 @@ class LiveSandbox:
         with _control() as (questions, reached):
             answer = self._ask({"op": "describe", **questions})
             layers = tuple(measured(answer, reached))
-        parts = tuple(Part(name, text, real=True) for name, text in answer["versions"].items())
+        parts = tuple(
+            Part(name, text, real=answer["real"][name]) for name, text in answer["versions"].items()
+        )
         return Description(
             sandbox=self.record.id,
             profile=self.profile.name,
             parts=parts,
             layers=layers,
-            components=tuple(self.profile.components),
+            components=(*self.profile.components, *self.profile.models),
             secrets=tuple(self.profile.secrets),
             faults=tuple(self.profile.faults),
-            hosts=(),
+            hosts=tuple(self.profile.hosts),
             environment=self.record.environment,
         )
 
     def start(self, action: Action) -> Running:
         """Have identity proven again and the action started."""
-        if action.on != "operator":
+        if action.on != OPERATOR and action.on not in self.profile.hosts:
             raise BoundaryError(f"profile {self.profile.name} has no host {action.on}")
         if not self.entry.alive():
             raise SandboxError(f"sandbox {self.name} is not running", "kbtool sandbox up")
@@ -134,7 +134,7 @@ class LiveSandbox:
 
     def observe(self, query: Query, timeout: float) -> Observation:
         """Make one check, confined."""
-        message = {"op": "observe", "query": _query_json(query), "timeout": timeout}
+        message = {"op": "observe", "query": query_json(query), "timeout": timeout}
         return Observation(**self._ask(message, timeout + 30))
 
     def inject(self, fault: str) -> FaultSeen:
@@ -182,18 +182,8 @@ def _action_json(action: Action) -> dict[str, Any]:
         "types": list(action.types),
         "timeout": action.timeout,
         "endpoints": list(action.endpoints) if action.endpoints is not None else None,
+        "on": "" if action.on == OPERATOR else action.on,
     }
-
-
-def _query_json(query: Query) -> dict[str, Any]:
-    if isinstance(query, HttpQuery):
-        return {"kind": "http", "component": query.component, "target": query.target}
-    if isinstance(query, SqlQuery):
-        return {"kind": "sql", "component": query.component, "query": query.query}
-    if isinstance(query, K8sQuery):
-        raise SandboxError("this profile has no Kubernetes", "it takes profile controlplane")
-    env = dict(query.env)
-    return {"kind": "run", "command": query.command, "secret": query.secret, "env": env}
 
 
 @contextlib.contextmanager

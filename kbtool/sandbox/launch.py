@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from kbtool.errors import KbError, RequirementError, SandboxError
+from kbtool.sandbox import assets
 from kbtool.sandbox.bubblewrap import find_bwrap
 from kbtool.sandbox.cell import outer, package_folder, read_info
 from kbtool.sandbox.process import MARK, Proc, end, proc
-from kbtool.sandbox.profile import Profile
+from kbtool.sandbox.profile import Kubernetes, Profile
 from kbtool.sandbox.registry import Entry, Record, entries, free_uid
 from kbtool.sandbox.wire import Wire
 
@@ -80,11 +81,13 @@ def _start(
     entry.folder.chmod(0o700)
     boot = {"id": identifier, "name": entry.name, "uid": uid, "bwrap": bwrap}
     boot |= {"ephemeral": ephemeral, "profile": profile.to_json()}
+    programs = _programs(profile)
+    boot["programs"] = assets.versions(programs) if programs else {}
     (entry.cell / "boot.json").write_text(json.dumps(boot), encoding="utf-8")
     if os.geteuid() == 0:
         for path in (entry.cell, entry.cell / "boot.json"):
             os.chown(path, uid, uid)
-    process, supervisor = _spawn(entry, bwrap, identifier, ephemeral=ephemeral)
+    process, supervisor = _spawn(entry, bwrap, identifier, programs, ephemeral=ephemeral)
     digest = environment(profile)
     record = Record(
         identifier, entry.name, profile.name, uid, supervisor, ephemeral, digest, complete=False
@@ -111,15 +114,21 @@ def _start(
 _CHILDREN: Final[dict[int, "subprocess.Popen[bytes]"]] = {}
 
 
+def _programs(profile: Profile) -> Path | None:
+    """Return the folder of the control plane's programs, None for a profile without one."""
+    parts = [part for part in profile.components.values() if isinstance(part, Kubernetes)]
+    return assets.require(Path(parts[0].programs)).folder if parts else None
+
+
 def _spawn(
-    entry: Entry, bwrap: str, identifier: str, *, ephemeral: bool
+    entry: Entry, bwrap: str, identifier: str, programs: Path | None, *, ephemeral: bool
 ) -> "tuple[subprocess.Popen[bytes], Proc]":
     """Start the supervisor; return our child, and the process whose end is the end of all."""
     command = [sys.executable, "-I", "-m", "kbtool.sandbox.supervisor"]
     reader, writer = os.pipe()
     with (entry.folder / "supervisor.log").open("ab") as log:
         process = subprocess.Popen(
-            outer(bwrap, entry.cell, command, identifier, writer),
+            outer(bwrap, entry.cell, command, identifier, writer, programs),
             stdin=subprocess.PIPE if ephemeral else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=log,

@@ -14,7 +14,7 @@ from kbtool.runbook.ports import Layer
 # What a step's environment may hold; everything else would be the operator's.
 ALLOWED_ENV: Final = frozenset(
     {"PATH", "HOME", "LANG", "TERM", "KB_SECRETS", "PWD", "SHLVL", "_", "OLDPWD", "LC_CTYPE"}
-    | {"BAO_ADDR", "VAULT_ADDR", "PGHOST", "PGPORT", "PGDATABASE"}
+    | {"BAO_ADDR", "VAULT_ADDR", "PGHOST", "PGPORT", "PGDATABASE", "KUBECONFIG"}
 )
 
 _PROBE: Final = """

@@ -6,6 +6,7 @@ their doors. It follows no redirect, uses no proxy, and reads at most one cell o
 
 import http.client
 import json
+import subprocess
 import sys
 from typing import Any
 
@@ -95,7 +96,30 @@ def ask_sql(question: dict[str, Any]) -> dict[str, Any]:
     return {"status": "value", "value": None if cell is None else str(cell)}
 
 
-ANSWERS = {"http": ask_http, "sql": ask_sql}
+def ask_k8s(question: dict[str, Any]) -> dict[str, Any]:
+    """Read one object by kubectl, which knows what every name means; absent where it is not."""
+    command = [question["kubectl"], "--kubeconfig", question["kubeconfig"], "get", "-o", "json"]
+    command += ["--request-timeout", f"{max(1, int(question['timeout']))}s", question["resource"]]
+    command += ["-n", question["namespace"]] if question["namespace"] else []
+    done = subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=question["timeout"] + 1,
+        check=False,
+        env={"HOME": "/tmp", "PATH": "/usr/bin:/bin"},  # noqa: S108 - the cell's own
+    )
+    if done.returncode == 0:
+        if len(done.stdout) > BODY_CAP:
+            return {"status": "error", "detail": "the object is longer than 1 MB"}
+        return {"status": "value", "value": decoded(done.stdout)}
+    reason = done.stderr.decode("utf-8", "replace").strip()[-300:]
+    if reason.startswith("Error from server (NotFound)"):
+        return {"status": "absent", "detail": reason}
+    return {"status": "error", "detail": reason}
+
+
+ANSWERS = {"http": ask_http, "sql": ask_sql, "k8s": ask_k8s}
 
 if __name__ == "__main__":
     main()

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from kbtool.sandbox.components.postgres import PostgresServer
+from kbtool.errors import SandboxError
 from kbtool.sandbox.components.server import Server
 from kbtool.sandbox.site import Bind, Site, Spawned
 
@@ -26,7 +26,7 @@ class Probing:
         self._lock = asyncio.Lock()
 
     async def ask(self, query: Mapping[str, Any], timeout: float) -> dict[str, Any]:
-        """Return the observation of an http or sql query as JSON data."""
+        """Return the observation of an http, sql or k8s query as JSON data."""
         async with self._lock:
             try:
                 return await asyncio.wait_for(self._ask(query, timeout), timeout + 2)
@@ -46,15 +46,15 @@ class Probing:
         return answer
 
     def _question(self, query: Mapping[str, Any], timeout: float) -> dict[str, Any]:
-        server = self.servers[query["component"]]
-        question = {**query, "port": server.port, "timeout": timeout}
-        if isinstance(server, PostgresServer):
-            question |= {
-                "database": server.part.database,
-                "user": server.part.reader,
-                "password_file": f"/run/reader/{server.name}",
-            }
-        return question
+        return {**query, **self._asked(query).question(), "timeout": timeout}
+
+    def _asked(self, query: Mapping[str, Any]) -> Server:
+        if query["kind"] != "k8s":
+            return self.servers[query["component"]]
+        found = [each for each in self.servers.values() if "kubectl" in each.question()]
+        if not found:
+            raise SandboxError("this profile has no Kubernetes", "it takes another profile")
+        return found[0]
 
     async def _start(self) -> Spawned:
         folder = self.site.folder("work", "prober")
@@ -65,10 +65,7 @@ class Probing:
             ("--ro-bind", str(folder / "step"), "/kb/work"),
         ]
         for server in self.servers.values():
-            binds.append(server.door_bind())
-            if isinstance(server, PostgresServer):
-                password = self.site.home / "secrets" / f"{server.name}.reader"
-                binds.append(("--ro-bind", str(password), f"/run/reader/{server.name}"))
+            binds += [server.door_bind(), *server.check_binds()]
         command = [sys.executable, "-I", "-S", _RELAY]
         command += [server.addresses() for server in self.servers.values()]
         command += ["--", sys.executable, "-I", _PROBER]

@@ -14,8 +14,10 @@ from kbtool.runbook.expectation import GrammarError, parse_expectation
 from kbtool.runbook.plan import ProfileView
 from kbtool.text import Span
 
-KINDS: Final = ("openbao", "postgres")
-_ACTIONS: Final = re.compile(r"(restart|kill) (?P<a>\S+)|call (?P<b>\S+) (GET|PUT|POST|DELETE) \S+")
+KINDS: Final = ("kubernetes", "openbao", "postgres")
+_ACTIONS: Final = re.compile(
+    r"(restart|kill) (?P<a>\S+)|call (?P<b>\S+) (GET|PUT|POST|DELETE) \S+|script (?P<file>\S+)"
+)
 _NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,30}")
 
 
@@ -38,8 +40,30 @@ class OpenBao:
 
     name: str
     database: str | None
+    kubernetes: str | None
     setup: Sequence[tuple[str, Mapping[str, Any]]]
     kind: str = "openbao"
+
+
+@dataclass(frozen=True, slots=True)
+class Kubernetes:
+    """A control plane without kubelets.
+
+    `manifests` are what its administrator applies, in order, when it is built, roles included:
+    steps act as `user`, checks as `observer`, and each of `users` has a token. `programs` is the
+    folder of the Go module its programs are built from.
+    """
+
+    name: str
+    user: str
+    observer: str
+    users: tuple[str, ...]
+    manifests: tuple[str, ...]
+    programs: str
+    kind: str = "kubernetes"
+
+
+Component = Postgres | OpenBao | Kubernetes
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +78,30 @@ class SecretSource:
 
 
 @dataclass(frozen=True, slots=True)
+class Model:
+    """A program of the lab that behaves like a part which cannot run here. Never reported as real.
+
+    `files` are all programs of its folder, by name: it may import its siblings. `needs` are further
+    components whose doors it has; with `hosts` it sees every host view.
+    """
+
+    name: str
+    program: str
+    files: Mapping[str, str]
+    user: str
+    needs: tuple[str, ...]
+    hosts: bool
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
 class Fault:
     """What is done to break something, and the check that sees it broken."""
 
     about: str
     do: tuple[str, ...]
     observe: str
+    scripts: Mapping[str, str]  # file → text, of the `script` actions
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +110,23 @@ class Profile:
 
     name: str
     strength: int
-    components: Mapping[str, Postgres | OpenBao]
+    components: Mapping[str, Component]
     secrets: Mapping[str, SecretSource]
     seed: str
     seed_secrets: tuple[str, ...]
+    seed_admin: bool  # whether the seed acts as the cluster's administrator, on all hosts
     faults: Mapping[str, Fault]
+    models: Mapping[str, Model]
+    hosts: Mapping[str, tuple[str, ...]]  # host → the folders of it that a step there sees
     digest: str  # of all files it was read from
 
     def view(self) -> ProfileView:
         """Return what a plan must know."""
         kinds = {name: part.kind for name, part in self.components.items()}
-        return ProfileView(self.name, kinds, tuple(self.secrets), tuple(self.faults), ())
+        kinds |= dict.fromkeys(self.models, "model")
+        return ProfileView(
+            self.name, kinds, tuple(self.secrets), tuple(self.faults), tuple(self.hosts)
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON data."""
@@ -87,12 +135,21 @@ class Profile:
 
 def from_json(data: Mapping[str, Any]) -> Profile:
     """Return the profile `to_json` gave."""
-    kinds: Mapping[str, type[Postgres | OpenBao]] = {"postgres": Postgres, "openbao": OpenBao}
-    parts = {name: kinds[part["kind"]](**part) for name, part in data["components"].items()}
+    parts = {name: _part(part) for name, part in data["components"].items()}
     secrets = {name: SecretSource(**source) for name, source in data["secrets"].items()}
-    faults = {n: Fault(f["about"], tuple(f["do"]), f["observe"]) for n, f in data["faults"].items()}
+    faults = {name: Fault(**{**f, "do": tuple(f["do"])}) for name, f in data["faults"].items()}
+    models = {n: Model(**{**m, "needs": tuple(m["needs"])}) for n, m in data["models"].items()}
+    hosts = {name: tuple(folders) for name, folders in data["hosts"].items()}
     rest = {"components": parts, "secrets": secrets, "faults": faults}
+    rest |= {"models": models, "hosts": hosts}
     return Profile(**{**data, **rest, "seed_secrets": tuple(data["seed_secrets"])})
+
+
+def _part(data: Mapping[str, Any]) -> Component:
+    if data["kind"] == "kubernetes":
+        texts = {key: tuple(data[key]) for key in ("users", "manifests")}
+        return Kubernetes(**{**data, **texts})
+    return Postgres(**data) if data["kind"] == "postgres" else OpenBao(**data)
 
 
 def load_profile(folder: Path, name: str) -> Profile:
@@ -136,7 +193,7 @@ class _Loader:
     def profile(self, table: Mapping[str, Any]) -> Profile:
         top = self._table(table, "", name=str, strength=int, components=dict, secrets=dict)
         seed = self._table(table.get("seed", {}), "seed", script=str, secrets=list)
-        known = {"name", "strength", "components", "secrets", "seed", "faults"}
+        known = {"name", "strength", "components", "secrets", "seed", "faults", "models", "hosts"}
         self._unknown(table, "", known)
         components = {name: self._component(name, part) for name, part in top["components"].items()}
         secrets = {name: self._secret(name, data) for name, data in top["secrets"].items()}
@@ -144,6 +201,10 @@ class _Loader:
             name: self._fault(name, data, components)
             for name, data in table.get("faults", {}).items()
         }
+        models = {
+            n: self._model(n, data, components) for n, data in table.get("models", {}).items()
+        }
+        hosts = {n: self._host(n, data) for n, data in table.get("hosts", {}).items()}
         script = self._file(seed["script"], "seed.script")
         if self.faults:
             raise ConfigError("\n".join(f"{self.file}: {fault}" for fault in self.faults))
@@ -155,7 +216,10 @@ class _Loader:
             {name: source for name, source in secrets.items() if source},
             script,
             tuple(seed["secrets"]),
+            table.get("seed", {}).get("admin", False) is True,
             {name: fault for name, fault in faults.items() if fault},
+            models,
+            hosts,
             self.hash.hexdigest(),
         )
 
@@ -186,11 +250,14 @@ class _Loader:
         self.hash.update(path.encode() + b"\0" + raw)
         return raw.decode("utf-8", "replace")
 
-    def _component(self, name: str, part: Any) -> Postgres | OpenBao | None:
-        readers: Mapping[str, Callable[[str, Any], Postgres | OpenBao]]
-        readers = {"postgres": self._postgres, "openbao": self._openbao}
+    def _component(self, name: str, part: Any) -> Component | None:
+        readers: Mapping[str, Callable[[str, Any], Component]] = {
+            "kubernetes": self._kubernetes,
+            "openbao": self._openbao,
+            "postgres": self._postgres,
+        }
         kind = part.get("kind") if isinstance(part, dict) else None
-        if kind not in readers or not _NAME.fullmatch(name):
+        if not isinstance(kind, str) or kind not in readers or not _NAME.fullmatch(name):
             self.faults.append(f"components.{name}: kind must be one of {', '.join(KINDS)}")
             return None
         return readers[kind](name, part)
@@ -208,11 +275,27 @@ class _Loader:
     def _openbao(self, name: str, part: Any) -> OpenBao:
         where = f"components.{name}"
         found = self._table(part, where, setup=list)
-        self._unknown(part, where, {"kind", "setup", "database"})
+        self._unknown(part, where, {"kind", "setup", "database", "kubernetes"})
         for entry in found["setup"]:
             if not (isinstance(entry, list) and len(entry) == 2 and isinstance(entry[1], dict)):
                 self.faults.append(f"{where}.setup: each entry is [path, {{data}}]")
-        return OpenBao(name, part.get("database"), found["setup"])
+        return OpenBao(name, part.get("database"), part.get("kubernetes"), found["setup"])
+
+    def _kubernetes(self, name: str, part: Any) -> Kubernetes:
+        where = f"components.{name}"
+        found = self._table(
+            part, where, user=str, observer=str, users=list, manifests=list, programs=str
+        )
+        self._unknown(part, where, {"kind", *found})
+        users = tuple(dict.fromkeys([found["user"], found["observer"], *found["users"]]))
+        for user in users:
+            if not _NAME.fullmatch(str(user)):
+                self.faults.append(f"{where}.users: {user!r} is no plain name")
+        texts = [self._file(str(path), f"{where}.manifests") for path in found["manifests"]]
+        module = self.folder / found["programs"]
+        for file in ("go.mod", "go.sum"):
+            self._file(f"{found['programs']}/{file}", f"{where}.programs")
+        return Kubernetes(name, found["user"], found["observer"], users, tuple(texts), str(module))
 
     def _secret(self, name: str, data: Any) -> SecretSource | None:
         where = f"secrets.{name}"
@@ -226,21 +309,56 @@ class _Loader:
         return SecretSource(**{k: v for k, v in data.items() if k in SecretSource.__slots__})
 
     def _fault(
-        self, name: str, data: Any, components: Mapping[str, Postgres | OpenBao | None]
+        self, name: str, data: Any, components: Mapping[str, Component | None]
     ) -> Fault | None:
         where = f"faults.{name}"
         found = self._table(data, where, about=str, do=list, observe=str)
+        scripts: dict[str, str] = {}
         for action in found["do"]:
             match = _ACTIONS.fullmatch(str(action))
             if match is None:
-                self.faults.append(f"{where}: {action!r} is none of restart, kill, call")
+                self.faults.append(f"{where}: {action!r} is none of restart, kill, call, script")
+            elif match["file"]:
+                scripts[match["file"]] = self._file(match["file"], where)
             elif (match["a"] or match["b"]) not in components:
                 self.faults.append(f"{where}: {action!r} names no component")
         try:
             parse_expectation(found["observe"], Span(0, 0))
         except GrammarError as fault:
             self.faults.append(f"{where}.observe: {fault}")
-        return Fault(found["about"], tuple(found["do"]), found["observe"])
+        return Fault(found["about"], tuple(found["do"]), found["observe"], scripts)
+
+    def _model(self, name: str, data: Any, components: Mapping[str, Component | None]) -> Model:
+        where = f"models.{name}"
+        found = self._table(data, where, program=str, user=str, needs=list, version=str)
+        self._unknown(data, where, {*found, "hosts"})
+        for need in found["needs"]:
+            if need not in components:
+                self.faults.append(f"{where}.needs: {need!r} is no component")
+        program = self.folder / found["program"]
+        self._file(found["program"], f"{where}.program")
+        files = {
+            path.name: self._file(f"{Path(found['program']).parent}/{path.name}", where)
+            for path in sorted(program.parent.glob("*.py"))
+        }
+        return Model(
+            name,
+            program.name,
+            files,
+            found["user"],
+            tuple(found["needs"]),
+            data.get("hosts", False) is True,
+            found["version"],
+        )
+
+    def _host(self, name: str, folders: Any) -> tuple[str, ...]:
+        fine = isinstance(folders, list) and all(
+            isinstance(each, str) and re.fullmatch(r"(/[A-Za-z0-9_-]+)+", each) for each in folders
+        )
+        if not fine or not _NAME.fullmatch(name):
+            self.faults.append(f"hosts.{name} must be a list of absolute folders")
+            return ()
+        return tuple(folders)
 
 
 _WORDS: Final[Mapping[type, str]] = {str: "text", int: "a number", list: "a list", dict: "a table"}

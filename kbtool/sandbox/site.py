@@ -61,6 +61,15 @@ class Site:
         found.mkdir(parents=True, exist_ok=True)
         return found
 
+    @property
+    def hosts(self) -> Path:
+        """The folder of all host views."""
+        return self.home / "data" / "hosts"
+
+    def host(self, name: str, folder: str) -> Path:
+        """Return one folder of a host's view, as the host would name it."""
+        return self.hosts / name / folder.lstrip("/")
+
     # ------------------------------------------------------------------ secrets
     def keep(self, name: str, value: str, *, step: bool = False) -> None:
         """Keep a secret; only those kept for steps can be named by a runbook.

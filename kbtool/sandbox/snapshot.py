@@ -7,6 +7,7 @@ fill the disk, and going back is unpacking one file. What must outlive the sandb
 import asyncio
 import shutil
 from asyncio.subprocess import DEVNULL
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from kbtool.errors import SandboxError
@@ -24,15 +25,30 @@ async def save(data: Path, archive: Path) -> None:
     new.replace(archive)
 
 
-async def load(archive: Path, data: Path) -> None:
-    """Make a folder hold exactly what was packed.
+async def load(archive: Path, data: Path, keep: AbstractSet[str] = frozenset()) -> None:
+    """Make folders hold exactly what was packed; what is in the folders `keep` stays as it is.
+
+    The folders themselves stay, since cells that go on running see them.
 
     Raises:
         SandboxError: it could not be unpacked.
     """
     for old in data.iterdir():
-        await asyncio.to_thread(shutil.rmtree, old)
-    await _tar("--extract", "--preserve-permissions", "--file", str(archive), "-C", str(data))
+        if old.name not in keep:
+            await asyncio.to_thread(_empty, old)
+    excluded = [f"--exclude={name}" for name in sorted(keep)]
+    options = ["--anchored", "--no-wildcards", *excluded]
+    await _tar(
+        "--extract", "--preserve-permissions", *options, "--file", str(archive), "-C", str(data)
+    )
+
+
+def _empty(folder: Path) -> None:
+    for inner in folder.iterdir():
+        if inner.is_dir() and not inner.is_symlink():
+            shutil.rmtree(inner)
+        else:
+            inner.unlink()
 
 
 async def _tar(*arguments: str) -> None:

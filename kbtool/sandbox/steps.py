@@ -55,9 +55,17 @@ class Stream:
 class StepRun:
     """One block under way."""
 
-    def __init__(self, site: Site, servers: Mapping[str, Server], number: int) -> None:
+    def __init__(
+        self,
+        site: Site,
+        servers: Mapping[str, Server],
+        number: int,
+        hosts: Mapping[str, Sequence[str]],
+    ) -> None:
+        """Take what it may reach, and which folders each host shows."""
         self.site = site
         self.servers = servers
+        self.hosts = hosts
         self.folder = site.home / "work" / str(number)
         self.out = Stream()
         self.err = Stream()
@@ -126,11 +134,28 @@ class StepRun:
             ("--ro-bind", str(self.folder / "step"), "/kb/step"),
             ("--ro-bind", str(home / "bin"), "/kb/bin"),
             *(server.door_bind() for server in doors),
+            *(bind for server in doors for bind in server.step_binds(admin=self._admin(action))),
+            *self._host_binds(action),
         ]
         for name in action["secrets"]:
             path = self.site.step_secret(name)
             binds.append(("--ro-bind", str(path), f"{SECRETS}/{name}"))
         return binds
+
+    def _admin(self, action: Mapping[str, Any]) -> bool:
+        """Whether this is the profile's own block; no runbook's action can say so."""
+        return action.get("admin") is True
+
+    def _host_binds(self, action: Mapping[str, Any]) -> list[Bind]:
+        """Show a step on a host that host's folders; an administrator's block all hosts."""
+        if self._admin(action):
+            return [("--bind", str(self.site.hosts), "/kb/hosts")] if self.hosts else []
+        host = action["on"]
+        if not host:
+            return []
+        if host not in self.hosts:
+            raise SandboxError(f"this sandbox has no host {host}")
+        return [("--bind", str(self.site.host(host, each)), each) for each in self.hosts[host]]
 
     async def _start_on_terminal(
         self, command: Sequence[str], binds: Sequence[Bind], size: Sequence[int] | None

@@ -11,16 +11,18 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from kbtool.errors import BoundaryError, KbError, SandboxError
 from kbtool.runbook.expectation import parse_expectation
 from kbtool.runbook.judge import judge, query_of
-from kbtool.runbook.ports import HttpQuery, Observation, RunQuery, SqlQuery
+from kbtool.runbook.ports import Observation
 from kbtool.sandbox import snapshot
-from kbtool.sandbox.cell import HOME
+from kbtool.sandbox.cell import HOME, PROGRAMS
+from kbtool.sandbox.components.kubernetes import ApiServer, ControllerManager, EtcdServer
+from kbtool.sandbox.components.model import ModelServer
 from kbtool.sandbox.components.openbao import OpenBaoServer
 from kbtool.sandbox.components.openbao import program as bao_program
 from kbtool.sandbox.components.postgres import PostgresServer
@@ -29,9 +31,10 @@ from kbtool.sandbox.components.server import Server
 from kbtool.sandbox.door import peer_uid
 from kbtool.sandbox.layers import inside_view
 from kbtool.sandbox.probing import Probing
-from kbtool.sandbox.profile import Postgres, Profile, from_json
+from kbtool.sandbox.profile import Component, Kubernetes, Postgres, Profile, from_json
 from kbtool.sandbox.site import Site
 from kbtool.sandbox.steps import StepRun
+from kbtool.sandbox.wire import query_json
 from kbtool.text import Span
 
 _CHECK_EVERY: Final = 0.1
@@ -62,7 +65,7 @@ class Supervisor:
         self.site = Site(boot["id"], boot["bwrap"])
         self.site.prepare()
         self.servers = self._servers()
-        self.probing = Probing(self.site, self.servers)
+        self.probing = Probing(self.site, self.doors)
         self.stopping = asyncio.Event()
         self._steps = 0
         self._listener: asyncio.Server | None = None
@@ -70,15 +73,28 @@ class Supervisor:
 
     def _servers(self) -> dict[str, Server]:
         servers: dict[str, Server] = {}
-        for name, part in self.profile.components.items():
-            if isinstance(part, Postgres):
-                servers[name] = PostgresServer(part, self.site)
-            else:
-                servers[name] = OpenBaoServer(part, self.site)
-        for server in servers.values():
-            if isinstance(server, OpenBaoServer) and server.part.database:
-                server.database_door = servers[server.part.database].door_bind("/kb/db")
+        for part in self.profile.components.values():
+            servers |= {server.name: server for server in self._servers_of(part, servers)}
+        for model in self.profile.models.values():
+            servers[model.name] = ModelServer(model, self.site, servers)
         return servers
+
+    def _servers_of(self, part: Component, others: Mapping[str, Server]) -> Sequence[Server]:
+        """Return the servers of a component; those it needs come before it in the profile."""
+        if isinstance(part, Postgres):
+            return [PostgresServer(part, self.site)]
+        if isinstance(part, Kubernetes):
+            versions = self.boot["programs"]
+            etcd = EtcdServer(self.site, versions)
+            api = ApiServer(part, self.site, versions, etcd)
+            return [etcd, api, ControllerManager(self.site, versions, api)]
+        needed = [others[name] for name in (part.database, part.kubernetes) if name]
+        return [OpenBaoServer(part, self.site, needed)]
+
+    @property
+    def doors(self) -> dict[str, Server]:
+        """The servers that steps and checks may reach."""
+        return {name: each for name, each in self.servers.items() if each.open_to_steps}
 
     # ------------------------------------------------------------------ building
     async def up(self) -> None:
@@ -111,6 +127,8 @@ class Supervisor:
         """Write the commands of steps: wrappers, since a linked Python forgets its environment."""
         tools = {"bao": bao_program(), "vault": bao_program(), "python3": Path(sys.executable)}
         tools |= {name: pg_programs() / name for name in ("psql", "pg_isready", "pg_dump")}
+        if self.boot["programs"]:
+            tools["kubectl"] = Path(PROGRAMS, "kubectl")
         for name, program in tools.items():
             path = self.site.home / "bin" / name
             path.write_text(f'#!/bin/sh\nexec "{program}" "$@"\n', encoding="utf-8")
@@ -118,28 +136,20 @@ class Supervisor:
 
     async def _build(self) -> None:
         """Make data, keys and seed; keep a copy to reset to."""
-        outputs: dict[str, dict[str, str]] = {}
-        identity: dict[str, dict[str, str]] = {}
-        for server in self.servers.values():
-            if isinstance(server, PostgresServer):
-                progress(f"creating {server.name}")
-                await server.create()
-            elif isinstance(server, OpenBaoServer):
-                server.create()
+        outputs: dict[str, Mapping[str, str]] = {}
+        identity: dict[str, Mapping[str, str]] = {}
+        progress("creating " + ", ".join(self.servers))
+        await asyncio.gather(*(server.create() for server in self.servers.values()))
+        self._make_hosts()
         progress("starting " + ", ".join(self.servers))
-        await asyncio.gather(*(server.start() for server in self.servers.values()))
-        for server in self.servers.values():
-            if isinstance(server, PostgresServer):
-                progress(f"seeding {server.name}")
-                outputs[server.name] = await server.seed()
-        for server in self.servers.values():
-            if isinstance(server, OpenBaoServer):
-                progress(f"initialising {server.name}, unsealing it, configuring it")
-                await server.initialise()
-                await server.configure(outputs)
+        real = [server for server in self.servers.values() if server.real]
+        await asyncio.gather(*(server.start() for server in real))
+        for server in real:
+            progress(f"seeding and configuring {server.name}")
+            outputs[server.name] = await server.settle(outputs)
+        await asyncio.gather(*(each.start() for each in self.servers.values() if not each.real))
         for name, server in self.servers.items():
-            if isinstance(server, PostgresServer | OpenBaoServer):
-                identity[name] = await server.identity()
+            identity[name] = await server.identity()
         await self._make_step_secrets()
         self.site.remember({"identity": identity})
         await self._seed()
@@ -149,27 +159,23 @@ class Supervisor:
 
     async def _make_step_secrets(self) -> None:
         for name, source in self.profile.secrets.items():
-            server = self.servers[source.component]
-            if not isinstance(server, OpenBaoServer):
-                raise SandboxError(f"secret {name}: {source.component} gives no secrets")
-            if source.take == "unseal-key":
-                value = self.site.secret(f"{server.name}.unseal")
-            elif source.read:
-                value = (await server.call("GET", source.read))["data"][source.field]
-            else:
-                value = (await server.call("POST", source.write, {}))["data"][source.field]
+            value = await self.servers[source.component].step_secret(source)
             self.site.keep(name, value, step=True)
 
     async def _seed(self) -> None:
         if not self.profile.seed:
             return
         progress("seeding as the application")
-        done = await self._run_block(self.profile.seed, self.profile.seed_secrets, 60.0)
+        done = await self._run_block(
+            self.profile.seed, self.profile.seed_secrets, 120.0, admin=self.profile.seed_admin
+        )
         if done["exit"] != 0:
             raise SandboxError(f"the seed failed: {done['stderr'].strip()[-400:]}")
 
     async def _keep_seed(self) -> None:
         progress("keeping the seed")
+        for server in self.servers.values():
+            await server.keep_seed()
         await self._stop_servers()
         await snapshot.save(self.site.home / "data", self._seeded)
         await self._start()
@@ -177,15 +183,10 @@ class Supervisor:
     async def _start(self) -> None:
         await asyncio.gather(*(server.start() for server in self.servers.values()))
         for server in self.servers.values():
-            if isinstance(server, OpenBaoServer):
-                await server.unseal()
+            await server.resume()
 
     async def _stop_servers(self) -> None:
-        # SIGINT is PostgreSQL's fast shutdown; OpenBao takes a second to stop, and raft survives
-        # SIGKILL.
-        for server in self.servers.values():
-            is_pg = isinstance(server, PostgresServer)
-            await server.stop(signal.SIGINT if is_pg else signal.SIGKILL)
+        await asyncio.gather(*(server.stop(server.stop_with) for server in self.servers.values()))
 
     # ------------------------------------------------------------------ serving
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -241,10 +242,7 @@ class Supervisor:
     async def _status(self, _request: Message) -> Message:
         parts = {}
         for name, server in self.servers.items():
-            state = "running" if server.running else "died" if server.died else "stopped"
-            if state == "running" and isinstance(server, OpenBaoServer):
-                state = "sealed" if (await server.seal_status())["sealed"] else "unsealed"
-            parts[name] = {"state": state, "version": server.version()}
+            parts[name] = {"state": await server.state(), "version": server.version()}
         return {"parts": parts}
 
     async def _dead(self, _request: Message) -> Message:
@@ -273,6 +271,7 @@ class Supervisor:
             "seen": seen,
             "own": {"uid": os.getuid(), "interfaces": _interfaces(os.getpid())},
             "servers": nets,
+            "real": {name: server.real for name, server in self.servers.items()},
             "versions": {name: server.version() for name, server in self.servers.items()},
         }
 
@@ -290,19 +289,26 @@ class Supervisor:
     async def _inject(self, request: Message) -> Message:
         fault = self.profile.faults[request["fault"]]
         for action in fault.do:
-            await self._break(action.split())
+            words = action.split()
+            if words[0] == "script":
+                await self._run_script(fault.scripts[words[1]])
+            else:
+                await self._break(words)
         return await self._seen(fault.observe)
+
+    async def _run_script(self, script: str) -> None:
+        done = await self._run_block(script, (), 120.0, admin=True)
+        if done["exit"] != 0:
+            raise SandboxError(f"the fault's script failed: {done['stderr'].strip()[-400:]}")
 
     async def _break(self, words: list[str]) -> None:
         server = self.servers[words[1]]
-        if words[0] == "call" and isinstance(server, OpenBaoServer):
+        if words[0] == "call":
             await server.call(words[2], words[3], {})
-        elif words[0] in ("kill", "restart"):
-            await server.stop()
-            if words[0] == "restart":
-                await server.start()
-        else:
-            raise SandboxError(f"{words[1]} cannot {words[0]}")
+            return
+        await server.stop()
+        if words[0] == "restart":
+            await server.start()
 
     async def _seen(self, source: str) -> Message:
         """Poll a fault's own observation until it is green, or its time is up."""
@@ -318,17 +324,25 @@ class Supervisor:
             await asyncio.sleep(_CHECK_EVERY)
 
     async def _reset(self, _request: Message) -> Message:
-        """Go back to the seeded state: unpack it, start, unseal."""
+        """Go back to the seeded state: unpack it, start, unseal.
+
+        A server that can be taken back while it runs is: starting an API server takes seconds. The
+        models go first, since they would act on what they see meanwhile.
+        """
         async with self._resetting:
             await self.probing.close()
-            for server in self.servers.values():
-                await server.stop()
-            home = self.site.home
-            await self._load(self._seeded)
+            running = {each.name for each in self.servers.values() if each.can_restore()}
+            others = [each for each in self.servers.values() if each.name not in running]
+            await asyncio.gather(*(server.stop() for server in others))
+            for name in [name for name in reversed(self.servers) if name in running]:
+                await self.servers[name].restore()
+            await snapshot.load(self._seeded, self.site.home / "data", keep=running)
             for name in ("home", "work"):
-                shutil.rmtree(home / name, ignore_errors=True)
-                (home / name).mkdir(mode=0o700)
-            await self._start()
+                shutil.rmtree(self.site.home / name, ignore_errors=True)
+                (self.site.home / name).mkdir(mode=0o700)
+            await asyncio.gather(*(server.start() for server in others))
+            for server in self.servers.values():
+                await server.resume()
             await self.identify()
         return {}
 
@@ -357,7 +371,12 @@ class Supervisor:
     # ------------------------------------------------------------------ steps
     def _new_step(self) -> StepRun:
         self._steps += 1
-        return StepRun(self.site, self.servers, self._steps)
+        return StepRun(self.site, self.doors, self._steps, self.profile.hosts)
+
+    def _make_hosts(self) -> None:
+        for host, folders in self.profile.hosts.items():
+            for folder in folders:
+                self.site.host(host, folder).mkdir(parents=True, exist_ok=True)
 
     async def _run_block(
         self,
@@ -367,9 +386,11 @@ class Supervisor:
         *,
         shell: str = "bash",
         env: Mapping[str, str] | None = None,
+        admin: bool = False,
     ) -> Message:
         step = self._new_step()
-        action = {"script": script, "shell": shell, "flags": ["-eu"], "secrets": secrets}
+        action: Message = {"script": script, "shell": shell, "flags": ["-eu"], "secrets": secrets}
+        action |= {"on": "", "admin": admin}
         await step.start({**action, "env": env or {}, "files": {}, "types": [], "endpoints": None})
         return await step.finish(timeout, ())
 
@@ -412,6 +433,7 @@ class Supervisor:
         await self.identify()
         step = self._new_step()
         action = {"script": "exec bash --norc -i", "shell": "bash", "flags": [], "tty": True}
+        action |= {"on": request.get("on", "")}
         env = {"TERM": request["term"], "PS1": f"{self.boot['name']}$ "}
         rest = {
             "env": env,
@@ -457,18 +479,6 @@ async def _terminal(
         loop.remove_reader(master)
     step.kill()
     os.close(master)
-
-
-def query_json(query: object) -> Message:
-    """Return a query as the protocol carries it."""
-    if isinstance(query, HttpQuery):
-        return {"kind": "http", "component": query.component, "target": query.target}
-    if isinstance(query, SqlQuery):
-        return {"kind": "sql", "component": query.component, "query": query.query}
-    if isinstance(query, RunQuery):
-        env = dict(query.env)
-        return {"kind": "run", "command": query.command, "secret": query.secret, "env": env}
-    raise SandboxError("this profile has no Kubernetes", "it takes profile controlplane")
 
 
 def _interfaces(pid: int) -> list[str]:

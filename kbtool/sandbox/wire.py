@@ -8,6 +8,7 @@ from typing import Any
 
 from kbtool import errors
 from kbtool.errors import KbError, SandboxError
+from kbtool.runbook.ports import HttpQuery, K8sQuery, Query, SqlQuery
 
 
 class Wire:
@@ -92,3 +93,15 @@ def _checked(answer: dict[str, Any]) -> dict[str, Any]:
     kind = getattr(errors, answer.get("type", ""), SandboxError)
     is_error = isinstance(kind, type) and issubclass(kind, KbError)
     raise (kind if is_error else SandboxError)(answer["error"], answer.get("hint", ""))
+
+
+def query_json(query: Query) -> dict[str, Any]:
+    """Return a query as the protocol carries it."""
+    if isinstance(query, HttpQuery):
+        return {"kind": "http", "component": query.component, "target": query.target}
+    if isinstance(query, SqlQuery):
+        return {"kind": "sql", "component": query.component, "query": query.query}
+    if isinstance(query, K8sQuery):
+        return {"kind": "k8s", "resource": query.resource, "namespace": query.namespace}
+    env = dict(query.env)
+    return {"kind": "run", "command": query.command, "secret": query.secret, "env": env}

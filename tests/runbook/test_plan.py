@@ -12,7 +12,6 @@ HUMAN = "S1 [HUMAN] x"
 @pytest.mark.parametrize(
     ("text", "guards", "said"),
     [
-        (step(), GUARDS + "- **Always**: `http vault/x status == 200`\n", "watches no invariants"),
         (step(after="- **Expect**: `k8s deploy/erp -n erp exists`"), GUARDS, "has no Kubernetes"),
         (step(fields="- **On**: `pi2`"), GUARDS, "has no hosts"),
         (step(after="- **Expect**: `http valt/x status == 200`"), GUARDS, "did you mean 'vault'?"),

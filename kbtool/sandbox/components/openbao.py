@@ -11,24 +11,20 @@ from typing import Any, ClassVar, Final
 
 from kbtool.errors import BoundaryError, SandboxError
 from kbtool.sandbox.cell import package_folder
-from kbtool.sandbox.components.server import Server, remove
+from kbtool.sandbox.components.server import Server, relayed, remove
 from kbtool.sandbox.door import peer_pid
-from kbtool.sandbox.profile import OpenBao
+from kbtool.sandbox.profile import OpenBao, SecretSource
 from kbtool.sandbox.site import Bind, Site
 
 _CANARY: Final = "kbtool-identity/canary"
 _REFERENCE: Final = re.compile(r"\$\{([a-z0-9-]+)\.([a-z_]+)\}")
-# A unix listener alone fails on unseal ("cluster addresses not found"): the tcp one stays inside
-# the server's own network namespace. performance_multiplier: init and unseal in 2 s, not 6.
+# It listens on tcp, in a network namespace of its own; its cell's relay has the socket.
+# performance_multiplier: init and unseal in 2 s, not 6.
 _CONFIG: Final = """
 storage "raft" {{
   path = "/kb/data/raft"
   node_id = "kb"
   performance_multiplier = 1
-}}
-listener "unix" {{
-  address = "/kb/s/bao.sock"
-  socket_mode = "600"
 }}
 listener "tcp" {{
   address = "127.0.0.1:8200"
@@ -71,25 +67,28 @@ class OpenBaoServer(Server):
     port: ClassVar[int] = 8200
     socket_name: ClassVar[str] = "bao.sock"
 
-    def __init__(self, part: OpenBao, site: Site) -> None:
+    def __init__(self, part: OpenBao, site: Site, needed: Sequence[Server]) -> None:
+        """Take also the servers it is a client of."""
         super().__init__(part.name, site)
         self.part = part
-        self.database_door: Bind | None = None
+        self.needed = needed
 
     def command(self) -> Sequence[str]:
-        """Run the server."""
-        return (str(program()), "server", "-config=/kb/data/bao.hcl")
+        """Run the server behind its relay, which also leads to the servers it is a client of."""
+        options = ["--serve", f"/kb/s/{self.socket_name}={self.port}"]
+        options += [server.addresses() for server in self.needed]
+        return (*relayed(*options), str(program()), "server", "-config=/kb/data/bao.hcl")
 
     def binds(self) -> Sequence[Bind]:
-        """See its own data, its own socket folder, and the door of its database."""
+        """See its own data, its own socket folder, and the doors of the servers it needs."""
         own = (("--bind", str(self.data), "/kb/data"), ("--bind", str(self.sockets), "/kb/s"))
-        return (*own, self.database_door) if self.database_door else own
+        return (*own, *(server.door_bind() for server in self.needed))
 
     def before_start(self) -> None:
         """Remove the socket of a killed predecessor."""
         remove(self.socket)
 
-    def create(self) -> None:
+    async def create(self) -> None:
         """Write the configuration."""
         (self.data / "raft").mkdir(exist_ok=True)
         text = _CONFIG.format(id=self.site.id)
@@ -151,6 +150,26 @@ class OpenBaoServer(Server):
             await self.call("PUT", "sys/unseal", {"key": key}, root=False)
         await self.wait_for(self._active, "active")
 
+    async def resume(self) -> None:
+        """Unseal it."""
+        await self.unseal()
+
+    async def state(self) -> str:
+        """Return whether it is sealed, while it runs."""
+        if not self.running:
+            return await super().state()
+        return "sealed" if (await self.seal_status())["sealed"] else "unsealed"
+
+    async def step_secret(self, source: SecretSource) -> str:
+        """Return the unseal key, or a field of what the API gives."""
+        if source.take == "unseal-key":
+            return self.site.secret(f"{self.name}.unseal")
+        if source.read:
+            answer = await self.call("GET", source.read)
+        else:
+            answer = await self.call("POST", source.write, {})
+        return str(answer["data"][source.field])
+
     async def _active(self) -> bool:
         try:
             await self.call("GET", "sys/health?standbyok=false", root=False)
@@ -158,11 +177,16 @@ class OpenBaoServer(Server):
             return False
         return True
 
-    async def configure(self, outputs: Mapping[str, Mapping[str, str]]) -> None:
-        """Write the profile's setup; `${component.name}` stands for another component's output."""
+    async def settle(self, outputs: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+        """Initialise, unseal, and write the profile's setup.
+
+        In it `${component.name}` stands for another component's output.
+        """
+        await self.initialise()
         for path, data in self.part.setup:
             filled = json.loads(_filled(json.dumps(data), outputs))
             await self._write_when_ready(path, filled)
+        return {}
 
     async def _write_when_ready(self, path: str, data: Any) -> None:
         # A new kv-v2 mount refuses writes with 400 until its upgrade is done.

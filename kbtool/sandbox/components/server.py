@@ -2,19 +2,23 @@
 
 import asyncio
 import contextlib
+import os
 import signal
+import sys
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from kbtool.errors import BoundaryError, SandboxError
 from kbtool.sandbox.door import Door
 from kbtool.sandbox.process import end
+from kbtool.sandbox.profile import SecretSource
 from kbtool.sandbox.site import Bind, Site, Spawned, tail
 
 READY_WITHIN: Final = 30.0
+_RELAY: Final = str(Path(__file__).parent.parent / "relay.py")
 
 
 class Server(ABC):
@@ -22,6 +26,9 @@ class Server(ABC):
 
     port: ClassVar[int]
     socket_name: ClassVar[str]
+    open_to_steps: ClassVar[bool] = True  # whether steps and checks find its door
+    real: ClassVar[bool] = True  # not a model
+    stop_with: ClassVar[int] = signal.SIGKILL  # for data that survives it
 
     def __init__(self, name: str, site: Site) -> None:
         self.name = name
@@ -69,6 +76,63 @@ class Server(ABC):
     def step_environment(self) -> dict[str, str]:
         """Return what clients in a step need to find the door."""
 
+    # ------------------------------------------------------------------ what a kind may add
+    async def create(self) -> None:  # noqa: B027 - not every kind has something to make
+        """Make its data, before it starts for the first time."""
+
+    async def settle(self, _outputs: Mapping[str, Mapping[str, str]]) -> Mapping[str, str]:
+        """Seed and configure it once, running; return what the setup of later servers may name."""
+        return {}
+
+    async def identity(self) -> Mapping[str, str]:
+        """Make and return what only this server can know."""
+        return {}
+
+    async def resume(self) -> None:  # noqa: B027 - most are usable once they answer
+        """Make it usable again after a start."""
+
+    async def keep_seed(self) -> None:  # noqa: B027 - for those that can go back while they run
+        """Remember the seeded state, running."""
+
+    def can_restore(self) -> bool:
+        """Return whether it can go back to the seeded state while it runs."""
+        return False
+
+    async def restore(self) -> None:  # noqa: B027 - see above
+        """Go back to the seeded state, running."""
+
+    async def state(self) -> str:
+        """Return its state in a word."""
+        return "running" if self.running else "died" if self.died else "stopped"
+
+    def step_binds(self, *, admin: bool) -> Sequence[Bind]:
+        """Return what clients in a step must see beside the door, the profile's own or others."""
+        return ()
+
+    def check_binds(self) -> Sequence[Bind]:
+        """Return what kbtool's own checks must see beside the door."""
+        return ()
+
+    def question(self) -> Mapping[str, Any]:
+        """Return what the prober must know to ask it."""
+        return {"port": self.port}
+
+    async def step_secret(self, source: SecretSource) -> str:
+        """Return a secret made for steps.
+
+        Raises:
+            SandboxError: it gives none.
+        """
+        raise SandboxError(f"{self.name} gives no secrets: {source}")
+
+    async def call(self, method: str, path: str, body: Any = None) -> Any:
+        """Call its API as its administrator.
+
+        Raises:
+            SandboxError: it has none, or it refused.
+        """
+        raise SandboxError(f"{self.name} cannot be called: {method} {path} {body}")
+
     # ------------------------------------------------------------------ life
     def pid(self) -> int | None:
         """Return the pid of the server itself, None when it does not run."""
@@ -113,13 +177,14 @@ class Server(ABC):
                 raise SandboxError(f"{self.name} is not {what} after {READY_WITHIN:.0f} s")
             await asyncio.sleep(0.01)
 
-    async def stop(self, with_signal: int = signal.SIGKILL) -> None:
-        """End it; a server that ignores the signal is killed."""
+    async def stop(self, with_signal: int | None = None) -> None:
+        """End it, at once unless a signal is given; one that ignores the signal is killed."""
         self.wanted = False
         spawned = self._spawned
         if spawned is None:
             return
-        if spawned.init and not await asyncio.to_thread(end, spawned.init, with_signal, 5.0):
+        wanted = with_signal or signal.SIGKILL
+        if spawned.init and not await asyncio.to_thread(end, spawned.init, wanted, 5.0):
             await asyncio.to_thread(end, spawned.init)
         with contextlib.suppress(ProcessLookupError):
             await spawned.process.wait()
@@ -138,13 +203,18 @@ class Server(ABC):
         """Return what the relay of a step listens for: PORT=DOOR."""
         return f"{self.port}=/kb/d/{self.name}/{self.socket_name}"
 
-    def door_bind(self, inside: str | None = None) -> Bind:
+    def door_bind(self) -> Bind:
         """Return the bind that shows a cell this server's door: its folder, read-only.
 
         The folder, because a restarted server makes a new socket; read-only, because otherwise a
         step could put another socket in its place.
         """
-        return ("--ro-bind", str(self.doors), inside or f"/kb/d/{self.name}")
+        return ("--ro-bind", str(self.doors), f"/kb/d/{self.name}")
+
+
+def relayed(*options: str) -> list[str]:
+    """Return the beginning of a server's command line that puts the relay before it."""
+    return [os.path.realpath(sys.executable), "-I", "-S", _RELAY, "--server", *options, "--"]
 
 
 def remove(*paths: Path) -> None:

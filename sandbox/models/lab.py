@@ -1,0 +1,107 @@
+"""What the models share: the official client, and a loop that looks at the world anew each time.
+
+A model keeps nothing in memory between two looks. What it knows stands in the API and in files, so
+that kubectl and a shell see it, and so that a model can be stopped at any moment.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from kubernetes import client, config
+from urllib3.exceptions import HTTPError
+
+PERIOD = 0.2
+HOSTS = Path("/kb/hosts")
+_DATA = Path("/kb/data")
+READY, PAUSE, PAUSED = (_DATA / name for name in ("ready", "pause", "paused"))
+Object = dict[str, Any]
+
+
+class Kind:
+    """The objects of one custom resource."""
+
+    def __init__(self, group: str, version: str, plural: str) -> None:
+        self.where = (group, version, plural)
+        self.api = client.CustomObjectsApi()
+
+    def all(self) -> list[Object]:
+        """Return all objects of all namespaces; none while the resource is not defined."""
+        try:
+            return self.api.list_cluster_custom_object(*self.where)["items"]
+        except client.ApiException as error:
+            if error.status == 404:
+                return []
+            raise
+
+    def create(self, namespace: str, body: Object) -> Object:
+        """Create an object; `apiVersion` and `kind` are filled in."""
+        group, version, plural = self.where
+        kind = plural[:-1].capitalize() if "kind" not in body else body["kind"]
+        whole = {"apiVersion": f"{group}/{version}", "kind": kind, **body}
+        return self.api.create_namespaced_custom_object(group, version, namespace, plural, whole)
+
+    def patch(self, each: Object, change: Object) -> None:
+        """Merge a change into an object, unless it is so already."""
+        if not _holds(each, change):
+            group, version, plural = self.where
+            place = group, version, each["metadata"]["namespace"], plural, each["metadata"]["name"]
+            self.api.patch_namespaced_custom_object(*place, change)
+
+    def report(self, each: Object, status: Object) -> None:
+        """Merge into an object's status, unless it is so already."""
+        if not _holds(each, {"status": status}):
+            group, version, plural = self.where
+            place = group, version, each["metadata"]["namespace"], plural, each["metadata"]["name"]
+            self.api.patch_namespaced_custom_object_status(*place, {"status": status})
+            each.setdefault("status", {}).update(status)
+
+    def delete(self, each: Object) -> None:
+        """Delete an object that may be gone already."""
+        group, version, plural = self.where
+        place = group, version, each["metadata"]["namespace"], plural, each["metadata"]["name"]
+        try:
+            self.api.delete_namespaced_custom_object(*place)
+        except client.ApiException as error:
+            if error.status != 404:
+                raise
+
+
+def _holds(each: Any, change: Any) -> bool:
+    if not isinstance(change, Mapping):
+        return bool(each == change)
+    if not isinstance(each, Mapping):
+        return False
+    return all(_holds(each.get(key), value) for key, value in change.items())
+
+
+def connect() -> None:
+    """Use the kubeconfig of the cell; a call that is refused is not tried again here."""
+    settings = client.Configuration()
+    config.load_kube_config("/kb/kubeconfig", client_configuration=settings)
+    settings.retries = False
+    client.Configuration.set_default(settings)
+
+
+def run(reconcile: Callable[[], None]) -> None:
+    """Reconcile for ever; stand still while told to, and say so."""
+    last = ""
+    while True:
+        if PAUSE.exists():
+            PAUSED.touch()
+            time.sleep(0.02)
+            continue
+        PAUSED.unlink(missing_ok=True)
+        try:
+            reconcile()
+            seen = ""
+            READY.touch()
+        except (client.ApiException, HTTPError, OSError) as error:
+            seen = f"{type(error).__name__}: {error}".strip()
+        if seen and seen != last:
+            sys.stderr.write(seen[:2000] + "\n")
+            sys.stderr.flush()
+        last = seen
+        time.sleep(PERIOD)

@@ -1,0 +1,278 @@
+"""A model of Longhorn: volumes, engines, replicas, and the directories that hold the data.
+
+Specified in the guidebook page "Models of the lab". What matters for recovery is modelled: the
+name of a replica's directory carries the engine ID; a directory of that name is adopted, no other
+ever is; a volume that is attached finds its dirty replicas beside clean ones and rebuilds them from
+a clean one; `healthy` holds only while attached; an attached volume shows its device on its node.
+"""
+
+import json
+import os
+import secrets
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from kubernetes import client
+from lab import HOSTS, Kind, Object, connect, run
+
+GROUP = ("longhorn.io", "v1beta2")
+LABEL = "longhornvolume"
+HEAD = "volume-head-000.img"
+BLOCK = 4096
+GRACE = 10  # seconds
+
+
+class Replica:
+    """One replica's directory: a chain of sparse layers, the head on top."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        """What stands in volume.meta."""
+        return json.loads((self.folder / "volume.meta").read_text())
+
+    def write_meta(self, **changes: Any) -> None:
+        """Change volume.meta, in one move."""
+        new = self.folder / "volume.meta.tmp"
+        new.write_text(json.dumps({**self.meta, **changes}) + "\n")
+        new.replace(self.folder / "volume.meta")
+
+    def create(self, size: int) -> None:
+        """Make an empty replica, unless a directory of that name is there: that one is adopted."""
+        if (self.folder / "volume.meta").exists():
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / HEAD).open("wb") as head:
+            head.truncate(size)
+        meta = {"Size": size, "Head": HEAD, "Dirty": False, "Rebuilding": False, "Parent": ""}
+        (self.folder / "volume.meta").write_text(json.dumps(meta) + "\n")
+
+    def layers(self) -> list[Path]:
+        """Return the chain from the head down."""
+        name, parent, found = self.meta["Head"], self.meta.get("Parent", ""), []
+        while name:
+            found.append(self.folder / name)
+            if len(found) > 1:
+                parent = json.loads((self.folder / f"{name}.meta").read_text())["Parent"]
+            name = parent
+        return found
+
+    def merged(self, image: Path) -> None:
+        """Write what the layers hold together into an image."""
+        with image.open("wb") as whole:
+            whole.truncate(self.meta["Size"])
+        for layer in reversed(self.layers()):
+            overlay(layer, image)
+
+    def write(self, image: Path) -> None:
+        """Write into the head what an image holds otherwise than the layers do."""
+        now = self.folder / ".merged"
+        self.merged(now)
+        head = self.folder / self.meta["Head"]
+        with image.open("rb") as new, now.open("rb") as old, head.open("r+b") as target:
+            at = 0
+            while block := new.read(BLOCK):
+                if block != old.read(BLOCK):
+                    target.seek(at)
+                    target.write(block)
+                at += len(block)
+        now.unlink()
+
+    def rebuild_from(self, other: "Replica") -> None:
+        """Become a copy of another replica; what was here is lost."""
+        fresh = self.folder.with_name(f".rebuild-{self.folder.name}")
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir()
+        for file in other.folder.iterdir():
+            target = fresh / file.name
+            with target.open("wb") as copy:
+                copy.truncate(file.stat().st_size)
+            overlay(file, target)
+        shutil.rmtree(self.folder)
+        fresh.rename(self.folder)
+
+
+def overlay(layer: Path, image: Path) -> None:
+    """Copy the data of a sparse file over an image; its holes leave the image as it is."""
+    size = layer.stat().st_size
+    with layer.open("rb", buffering=0) as source, image.open("r+b", buffering=0) as target:
+        at = 0
+        while at < size:
+            try:
+                start = os.lseek(source.fileno(), at, os.SEEK_DATA)
+            except OSError:  # only a hole is left
+                return
+            at = os.lseek(source.fileno(), start, os.SEEK_HOLE)
+            os.pwrite(target.fileno(), os.pread(source.fileno(), at - start, start), start)
+
+
+class Longhorn:
+    """The manager."""
+
+    def __init__(self) -> None:
+        self.volumes = Kind(*GROUP, "volumes")
+        self.engines = Kind(*GROUP, "engines")
+        self.replicas = Kind(*GROUP, "replicas")
+        self.attachments = Kind(*GROUP, "volumeattachments")
+        self.core = client.CoreV1Api()
+
+    def reconcile(self) -> None:
+        """Bring every volume nearer to what its objects ask."""
+        volumes = {each["metadata"]["name"]: each for each in self.volumes.all()}
+        engines, replicas = self._of(self.engines, volumes), self._of(self.replicas, volumes)
+        tickets = {each["metadata"]["name"]: each for each in self.attachments.all()}
+        ready = self._ready_nodes()
+        self._drop_devices(volumes)
+        for name, volume in volumes.items():
+            engine = engines[name][0] if engines.get(name) else self._new_engine(volume)
+            parts = self._replicas(volume, engine, replicas.get(name, []))
+            attachment = tickets.get(name) or self._new_attachment(volume)
+            self._attach(volume, attachment, parts, ready)
+
+    def _of(self, kind: Kind, volumes: dict[str, Object]) -> dict[str, list[Object]]:
+        """Return objects by their volume; those whose volume is gone go too, their data stays.
+
+        New ones have some seconds' grace: a restore may bring the volume last.
+        """
+        found: dict[str, list[Object]] = {}
+        for each in kind.all():
+            name = each["spec"]["volumeName"]
+            if name in volumes:
+                found.setdefault(name, []).append(each)
+            elif _age(each) > GRACE:
+                kind.delete(each)
+        return found
+
+    def _ready_nodes(self) -> set[str]:
+        nodes = self.core.list_node().items
+        return {
+            node.metadata.name
+            for node in nodes
+            for condition in node.status.conditions or ()
+            if condition.type == "Ready" and condition.status == "True"
+        }
+
+    # ------------------------------------------------------------------ objects
+    def _new_engine(self, volume: Object) -> Object:
+        """Give the volume an engine with an ID that no directory has."""
+        name = volume["metadata"]["name"]
+        spec = {"volumeName": name, "engineID": secrets.token_hex(4)}
+        return self._create(self.engines, volume, f"{name}-e-0", "Engine", spec)
+
+    def _new_attachment(self, volume: Object) -> Object:
+        name = volume["metadata"]["name"]
+        spec = {"volume": name, "attachmentTickets": {}}
+        return self._create(self.attachments, volume, name, "VolumeAttachment", spec)
+
+    def _create(self, kind: Kind, volume: Object, name: str, what: str, spec: Object) -> Object:
+        labels = {LABEL: volume["metadata"]["name"]}
+        body = {"kind": what, "metadata": {"name": name, "labels": labels}, "spec": spec}
+        return kind.create(volume["metadata"]["namespace"], body)
+
+    def _replicas(self, volume: Object, engine: Object, known: list[Object]) -> dict[str, Replica]:
+        """Return the replica on each node, made where it is missing."""
+        name, wanted = volume["metadata"]["name"], int(volume["spec"].get("numberOfReplicas", 3))
+        by_node = {each["spec"]["nodeID"]: each for each in known}
+        for node in sorted(path.name for path in HOSTS.iterdir())[:wanted]:
+            if node not in by_node:
+                directory = f"{name}-{engine['spec']['engineID']}"
+                spec = {
+                    "volumeName": name,
+                    "nodeID": node,
+                    "engineName": engine["metadata"]["name"],
+                }
+                spec["dataDirectoryName"] = directory
+                by_node[node] = self._create(
+                    self.replicas, volume, f"{name}-r-{node}", "Replica", spec
+                )
+        parts = {}
+        for node, each in by_node.items():
+            folder = HOSTS / node / "var/lib/longhorn/replicas" / each["spec"]["dataDirectoryName"]
+            parts[node] = Replica(folder)
+            parts[node].create(int(volume["spec"]["size"]))
+        return parts
+
+    # ------------------------------------------------------------------ attaching
+    def _attach(
+        self, volume: Object, attachment: Object, parts: dict[str, Replica], ready: set[str]
+    ) -> None:
+        tickets = attachment["spec"].get("attachmentTickets") or {}
+        wanted = [each["nodeID"] for _, each in sorted(tickets.items())]
+        state = volume.get("status", {}).get("state", "")
+        node = volume.get("status", {}).get("currentNodeID", "")
+        alive = {name: part for name, part in parts.items() if name in ready}
+        if state == "attached":
+            device = self._device(node, volume)
+            if not device.exists() or node not in ready:  # its engine died: nothing was flushed
+                self._report(volume, "detached", "", "unknown")
+                return
+            self._flush(device, alive)
+            if node not in wanted:
+                device.unlink()
+                for part in alive.values():
+                    part.write_meta(Dirty=False)
+                self._report(volume, "detached", "", "unknown")
+            else:
+                self._report(volume, "attached", node, self._robustness(volume, alive))
+        elif wanted and wanted[0] in ready and alive:
+            self._rebuild(alive)
+            self._expose(self._device(wanted[0], volume), alive)
+            self._report(volume, "attached", wanted[0], self._robustness(volume, alive))
+        else:
+            self._report(volume, "detached", "", "unknown")
+
+    def _report(self, volume: Object, state: str, node: str, robustness: str) -> None:
+        status = {"state": state, "currentNodeID": node, "robustness": robustness}
+        self.volumes.report(volume, status)
+
+    def _robustness(self, volume: Object, alive: dict[str, Replica]) -> str:
+        wanted = int(volume["spec"].get("numberOfReplicas", 3))
+        return "healthy" if len(alive) >= wanted else "degraded"
+
+    def _device(self, node: str, volume: Object) -> Path:
+        return HOSTS / node / "dev/longhorn" / volume["metadata"]["name"]
+
+    def _rebuild(self, alive: dict[str, Replica]) -> None:
+        """Make replicas agree before they serve: a clean one is believed, a dirty one is not."""
+        clean = [part for _, part in sorted(alive.items()) if not part.meta["Dirty"]]
+        if clean:
+            for part in alive.values():
+                if part.meta["Dirty"]:
+                    part.rebuild_from(clean[0])
+
+    def _expose(self, device: Path, alive: dict[str, Replica]) -> None:
+        new = device.with_name(f".{device.name}")
+        alive[min(alive)].merged(new)
+        for part in alive.values():
+            part.write_meta(Dirty=True)
+        (device.parent / f".{device.name}.flushed").write_text(str(new.stat().st_mtime_ns))
+        new.replace(device)
+
+    def _flush(self, device: Path, alive: dict[str, Replica]) -> None:
+        """Write to the replicas what was written to the device since."""
+        mark = device.parent / f".{device.name}.flushed"
+        written = str(device.stat().st_mtime_ns)
+        if not mark.exists() or mark.read_text() != written:
+            for part in alive.values():
+                part.write(device)
+            mark.write_text(written)
+
+    def _drop_devices(self, volumes: dict[str, Object]) -> None:
+        """A device whose volume is gone goes with its engine."""
+        for device in HOSTS.glob("*/dev/longhorn/[!.]*"):
+            if device.name not in volumes:
+                device.unlink()
+
+
+def _age(each: Object) -> float:
+    made = datetime.fromisoformat(each["metadata"]["creationTimestamp"])
+    return (datetime.now(UTC) - made).total_seconds()
+
+
+if __name__ == "__main__":
+    connect()
+    run(Longhorn().reconcile)

@@ -1,0 +1,1 @@
+kubectl -n erp scale deployment erp --replicas=0

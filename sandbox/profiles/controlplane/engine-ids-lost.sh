@@ -1,0 +1,8 @@
+# After the reinstall somebody creates the volume again: it gets a new engine ID and empty directories.
+kubectl apply -f - <<'YAML'
+apiVersion: longhorn.io/v1beta2
+kind: Volume
+metadata: {name: erp-data, namespace: longhorn-system}
+spec: {size: "4194304", numberOfReplicas: 3, frontend: blockdev}
+YAML
+until [ "$(ls -d /kb/hosts/pi2/var/lib/longhorn/replicas/erp-data-* | wc -l)" = 2 ]; do sleep 0.1; done

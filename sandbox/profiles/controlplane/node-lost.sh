@@ -1,0 +1,1 @@
+kubectl label node pi3 sandbox.kbtool/lost=true
