@@ -23,7 +23,10 @@ _NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,30}")
 
 @dataclass(frozen=True, slots=True)
 class Postgres:
-    """A PostgreSQL with one database. `sql` is the text of the seed, run as the owner."""
+    """A PostgreSQL with one database. `sql` is the text of the seed, run as the owner.
+
+    `databases` are further ones, empty, each owned by a role of the same name.
+    """
 
     name: str
     database: str
@@ -31,6 +34,7 @@ class Postgres:
     manager: str
     reader: str
     sql: str
+    databases: tuple[str, ...] = ()
     kind: str = "postgres"
 
 
@@ -149,7 +153,9 @@ def _part(data: Mapping[str, Any]) -> Component:
     if data["kind"] == "kubernetes":
         texts = {key: tuple(data[key]) for key in ("users", "manifests")}
         return Kubernetes(**{**data, **texts})
-    return Postgres(**data) if data["kind"] == "postgres" else OpenBao(**data)
+    if data["kind"] == "postgres":
+        return Postgres(**{**data, "databases": tuple(data["databases"])})
+    return OpenBao(**data)
 
 
 def load_profile(folder: Path, name: str) -> Profile:
@@ -266,11 +272,15 @@ class _Loader:
         where = f"components.{name}"
         keys = ("database", "owner", "manager", "reader", "sql")
         found = self._table(part, where, **dict.fromkeys(keys, str))
-        self._unknown(part, where, {"kind", *keys})
-        for key in keys[:-1]:
-            if not re.fullmatch(r"[a-z_][a-z0-9_]*", found[key]):
+        self._unknown(part, where, {"kind", "databases", *keys})
+        names = {key: found[key] for key in keys[:-1]}
+        databases = self._table({"databases": [], **part}, where, databases=list)["databases"]
+        names |= {f"databases[{n}]": each for n, each in enumerate(databases)}
+        for key, text in names.items():
+            if not re.fullmatch(r"[a-z_][a-z0-9_]*", str(text)):
                 self.faults.append(f"{where}.{key} must be a plain SQL name")
-        return Postgres(name, **{**found, "sql": self._file(found["sql"], f"{where}.sql")})
+        found["sql"] = self._file(found["sql"], f"{where}.sql")
+        return Postgres(name, **found, databases=tuple(databases))
 
     def _openbao(self, name: str, part: Any) -> OpenBao:
         where = f"components.{name}"
