@@ -1,5 +1,6 @@
 """A profile: which components make up a sandbox, its secrets, its seed, its faults. Strict TOML."""
 
+import contextlib
 import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +12,7 @@ from typing import Any, Final
 
 from kbtool.errors import ConfigError
 from kbtool.runbook.expectation import GrammarError, parse_expectation
+from kbtool.runbook.parity import FILE as PARITY
 from kbtool.runbook.plan import ProfileView
 from kbtool.text import Span
 
@@ -174,6 +176,8 @@ def load_profile(folder: Path, name: str) -> Profile:
         raise ConfigError(f"no profile {name!r}", hint) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise ConfigError(f"{file.name}: not readable as TOML: {error}") from error
+    with contextlib.suppress(OSError):  # what is accepted of a profile belongs to it
+        raw += (folder.parent / PARITY).read_bytes()
     return _Loader(folder, file.name, raw).profile(table)
 
 
