@@ -30,9 +30,6 @@ def command() -> None:
     """
 
 
-command.add_command(parity)
-
-
 @command.command("up")
 @name_argument
 @profile_option
@@ -108,6 +105,9 @@ def shell(name: str, secrets: tuple[str, ...]) -> int:
     """Open a confined bash in a sandbox, as a step would see it."""
     open_shell(Entry(name), secrets)
     return CLEAN
+
+
+command.add_command(parity)
 
 
 @command.command("doctor")
