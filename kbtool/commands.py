@@ -36,7 +36,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
         "kbtool.cli.sandbox",
         "Run",
         "Start, break, reset and stop sandboxes.",
-        ("up", "status", "down", "reset", "break", "shell", "doctor"),
+        ("up", "status", "down", "reset", "break", "shell", "parity", "doctor"),
     ),
     "new": Command(
         "kbtool.cli.new",

@@ -7,6 +7,7 @@ import click
 from kbtool.app.sandbox import Box, doctor, open_box, profiles_folder, statuses, stop
 from kbtool.cli.console import print_json
 from kbtool.cli.options import json_option, profile_option
+from kbtool.cli.parity import command as parity
 from kbtool.cli.progress import Teller
 from kbtool.cli.terminal import open_shell
 from kbtool.errors import BOUNDARY, CLEAN, FINDINGS
@@ -25,6 +26,7 @@ def command() -> None:
     kbtool sandbox shell           look around inside
     kbtool sandbox reset           back to the seeded state
     kbtool sandbox down            stop it and remove all of it
+    kbtool sandbox parity          how the profiles differ from production
     """
 
 
@@ -103,6 +105,9 @@ def shell(name: str, secrets: tuple[str, ...]) -> int:
     """Open a confined bash in a sandbox, as a step would see it."""
     open_shell(Entry(name), secrets)
     return CLEAN
+
+
+command.add_command(parity)
 
 
 @command.command("doctor")
