@@ -253,12 +253,24 @@ class _Loader:
 
     def _file(self, path: str, where: str) -> str:
         try:
-            raw = (self.folder / path).read_bytes() if path else b""
-        except OSError as error:
-            self.faults.append(f"{where}: {path}: {error.strerror}")
+            raw = self._beneath(path).read_bytes() if path else b""
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            self.faults.append(f"{where}: {path}: {reason}")
             raw = b""
         self.hash.update(path.encode() + b"\0" + raw)
         return raw.decode("utf-8", "replace")
+
+    def _beneath(self, path: str) -> Path:
+        """Return a file beside the profiles: what it holds is shown to steps and in messages.
+
+        Raises:
+            ValueError: it lies elsewhere, by its name or by a link.
+        """
+        real = (self.folder / path).resolve(strict=True)
+        if not real.is_relative_to(self.folder.parent.resolve()) or not real.is_file():
+            raise ValueError("is no file beside the profiles")
+        return real
 
     def _component(self, name: str, part: Any) -> Component | None:
         readers: Mapping[str, Callable[[str, Any], Component]] = {
