@@ -103,7 +103,7 @@ class Workspace:
         pages: dict[str, Page] = {}
         unreadable = dict(broken)
         for path in sorted(files):
-            if path.endswith(".md") and self._linted(path):
+            if self.is_page(path):
                 reason = self._read(path, pages)
                 if reason:
                     unreadable[path] = reason
@@ -111,9 +111,11 @@ class Workspace:
         conventions = self.root.config.conventions(self.root.base)
         return KnowledgeBase(pages, frozenset(files), conventions, facts, unreadable)
 
-    def _linted(self, path: str) -> bool:
+    def is_page(self, path: str) -> bool:
+        """Return whether a file at `path` is a page: Markdown of the base, or at the root."""
         base = self.root.base
-        return not base or "/" not in path or path.startswith(f"{base}/")
+        linted = not base or "/" not in path or path.startswith(f"{base}/")
+        return linted and path.endswith(".md")
 
     def _walk(self) -> tuple[set[str], dict[str, str]]:
         """Return the files of the repository, and the broken links and loops among the pages."""
@@ -160,12 +162,12 @@ class Workspace:
         try:
             real = os.path.realpath(whole, strict=True)
         except OSError as error:
-            if path.endswith(".md") and self._linted(path):
+            if self.is_page(path):
                 loop = error.errno == errno.ELOOP
                 broken[path] = "a symbolic link in a loop" if loop else "a broken symbolic link"
             return
         if not Path(real).is_relative_to(self.root.path.resolve()):
-            if path.endswith(".md") and self._linted(path):
+            if self.is_page(path):
                 broken[path] = "a symbolic link that leaves the repository"
         elif os.path.isfile(real):
             files.add(path)

@@ -8,7 +8,7 @@ from typing import Final
 from kbtool.errors import UsageError
 from kbtool.graph.base import KnowledgeBase
 from kbtool.lint.rule import Finding, Rule
-from kbtool.lint.settings import Settings, not_asked
+from kbtool.lint.settings import Settings, left_out, not_asked
 from kbtool.lint.suppress import apply
 from kbtool.markdown.page import Page
 from kbtool.text import Span
@@ -47,13 +47,7 @@ def choose(
         near = get_close_matches(key, known, 1)
         hint = f"did you mean {near[0]}?" if near else "kbtool rules lists them"
         raise UsageError(f"no rule {key!r}", hint)
-    return tuple(
-        rule
-        for rule in rules
-        if preset in rule.presets
-        and (wanted & {rule.id, rule.name} if wanted else rule.default)
-        and not unwanted & {rule.id, rule.name}
-    )
+    return tuple(rule for rule in rules if not left_out(rule, preset, wanted, unwanted))
 
 
 def lint(kb: KnowledgeBase, rules: Sequence[Rule]) -> Report:

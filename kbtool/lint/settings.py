@@ -1,6 +1,6 @@
 """How each rule is applied to each page: what the project says, over what the rule declares."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, cast
 
@@ -59,6 +59,17 @@ def setting(rule: Rule, overrides: Sequence[Override]) -> Setting:
         options |= own
         options_from |= dict.fromkeys(own, each.source)
     return Setting(rule, ignored, severity, severity_from, options, options_from)
+
+
+def left_out(rule: Rule, preset: str, select: Collection[str], ignore: Collection[str]) -> str:
+    """Return why a project does not check a rule, "" where it does."""
+    if preset not in rule.presets:
+        return f"not in the preset {preset}"
+    if rule.id in ignore or rule.name in ignore:
+        return "ignore"
+    if select:
+        return "" if rule.id in select or rule.name in select else "not in select"
+    return "" if rule.default else "off unless selected"
 
 
 def not_asked(rule: Rule, kind: Kind) -> str:
