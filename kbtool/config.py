@@ -39,6 +39,7 @@ class Config:
     profiles: str = "sandbox/profiles"
     production: Production = Production()
     source: str = ""  # the file it was read from, "" for none
+    written: frozenset[str] = frozenset()  # the keys that stand there
 
     def conventions(self, base: str) -> Conventions:
         """Return what the core needs of it."""
@@ -209,7 +210,7 @@ def parse_config(table: Mapping[str, Any], source: str) -> Config:
             faults += (f"{source}: {key}: {fault}" for fault in faults_of(error))
     if faults:
         raise ConfigError("\n".join(faults), "the keys are: " + ", ".join(OPTIONS))
-    return Config(**values, source=source)
+    return Config(**values, source=source, written=frozenset(table))
 
 
 def config_schema() -> Schema:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kbtool.config import OPTIONS, Config, plain
+from kbtool.config import OPTIONS, plain
 from kbtool.errors import UsageError
 from kbtool.graph.base import Kind, KnowledgeBase
 from kbtool.lint.rules import RULES
@@ -48,11 +48,11 @@ def show_config() -> tuple[Root, tuple[Value, ...]]:
 
 
 def _values(root: Root) -> Iterator[Value]:
-    default = Config()
+    config = root.config
     for key, option in OPTIONS.items():
-        value = root.preset if key == "preset" else root.config.value(key)
-        same = root.config.value(key) == default.value(key)
-        yield Value(key, plain(value), DEFAULT if same else root.config.source, option.help)
+        value = root.preset if key == "preset" else config.value(key)
+        source = config.source if key in config.written else DEFAULT
+        yield Value(key, plain(value), source, option.help)
 
 
 def explain_page(page: str) -> Explained:
