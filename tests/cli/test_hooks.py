@@ -1,5 +1,6 @@
 """The hooks and the workflows, read and run by the programs they are written for."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -46,6 +47,40 @@ def test_a_workflow_fits_the_schema_of_workflows(path):
     )
     assert code == 0, said
     assert f"--format {path.parts[-3][1:]}" in path.read_text()
+
+
+WORKFLOW = """\
+on: push
+jobs:
+  lint:
+    runs-on: here
+    defaults: {{run: {{working-directory: "{folder}"}}}}
+    steps:
+      - run: {python} -m kbtool lint --format github || true
+      - run: {python} -m kbtool lint --format gitea
+"""
+
+
+def test_a_runner_reads_the_annotations(tmp_path):
+    repo = Repo(tmp_path / "r")
+    for path, text in PAGES.items():
+        repo.write(path, text)
+    repo.write("vibe/a.md", PAGES["vibe/a.md"].replace("Words.", "🦉 [x](100%25,gone:x.md)."))
+    workflow = WORKFLOW.format(folder=repo.folder, python=sys.executable)
+    repo.write(".github/workflows/w.yml", workflow)
+    repo.commit()
+    options = ("-P", "here=-self-hosted", "--no-cache-server", "--json")
+    code, log = script(
+        "act", *options, cwd=repo.folder, HOME=str(tmp_path), XDG_CACHE_HOME=str(tmp_path)
+    )
+    lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
+    github, gitea = (line for line in lines if line.get("command") == "error")
+    assert code == 1, log
+    place = {"file": "vibe/a.md", "line": "8", "endLine": "8", "col": "7", "endColumn": "22"}
+    assert github["kvPairs"] == place | {"title": "KB101 dead-link"}
+    assert github["arg"].startswith("nothing at '100%")
+    assert gitea["kvPairs"] == place
+    assert gitea["arg"].startswith("vibe/a.md:8:7: KB101 dead-link: nothing at '100%")
 
 
 @pytest.fixture(scope="module")
