@@ -19,6 +19,12 @@ COMMANDS: Final[Mapping[str, Command]] = {
         "kbtool.cli.lint", "Lint", "Check the pages against the conventions; --fix mends."
     ),
     "rules": Command("kbtool.cli.rules", "Lint", "List the rules, or explain one."),
+    "config": Command(
+        "kbtool.cli.config",
+        "Lint",
+        "Show the configuration, its schema, or what holds for a page.",
+        ("show", "explain", "schema"),
+    ),
     "site": Command(
         "kbtool.cli.site",
         "Publish",

@@ -3,19 +3,21 @@
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
-from difflib import get_close_matches
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from posixpath import normpath
 from typing import Any, Final
 
 from kbtool.errors import ConfigError
-from kbtool.graph.conventions import LANGUAGES, RELATIONS, Conventions, Production
+from kbtool.graph.conventions import LANGUAGES, RELATIONS, Conventions, Override, Production
+from kbtool.values import choice, faults_of, folder, near, table, text, texts
 
 FILE: Final = "kbtool.toml"
 PRESETS: Final = ("lab", "plain")
 MAX_PAGE_BYTES: Final = 10 * 1024 * 1024
+HEADERS: Final = ("quote", "list")
 _LANGUAGE: Final = re.compile(r"[a-z]{2}")
+_TABLES: Final[Mapping[str, Any]] = {"relations": RELATIONS, "languages": LANGUAGES}
+Schema = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,9 @@ class Config:
     preset: str | None = None  # None: lab where there is a base, else plain
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
+    severity: Mapping[str, str] = field(default_factory=dict)  # by rule id
+    rules: Mapping[str, Mapping[str, object]] = field(default_factory=dict)  # options, by rule id
+    overrides: tuple[Override, ...] = ()  # of folders
     header: str = "quote"
     relations: Mapping[str, str] | None = None
     base_branch: str = ""
@@ -35,62 +40,51 @@ class Config:
     repository: str = ""
     production: Production = Production()
     source: str = ""  # the file it was read from, "" for none
+    written: frozenset[str] = frozenset()  # the keys that stand there
 
     def conventions(self, base: str) -> Conventions:
         """Return what the core needs of it."""
-        relations = self.relations if self.relations is not None else RELATIONS
         return Conventions(
             base=base,
             header=self.header,
-            relations=relations,
-            languages=self.languages if self.languages is not None else LANGUAGES,
+            relations=self.value("relations"),
+            languages=self.value("languages"),
             evidence_age=self.evidence_age,
             production=self.production,
+            overrides=(*self._everywhere(), *self.overrides),
         )
+
+    def _everywhere(self) -> tuple[Override, ...]:
+        """Return what is said of rules for all pages; what to ignore is left out of the rules."""
+        said = Override(self.source, severity=self.severity, options=self.rules)
+        return (said,) if self.severity or self.rules else ()
+
+    def value(self, key: str) -> Any:
+        """Return the value of a key, as it holds here; None where that depends on the project."""
+        if key in _TABLES:
+            own = getattr(self, key)
+            return own if own is not None else _TABLES[key]
+        return getattr(self, key.replace("-", "_"))
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One key: how it is checked, and what it means."""
+    """One key: how it is checked, what it means, and what an editor may know of it."""
 
     read: Callable[[Any], Any]
     help: str
+    schema: Callable[[], Schema] = dict
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError("must be a string")
-    return value
+def _schema(**said: Any) -> Callable[[], Schema]:
+    return lambda: said
 
 
 def _branch(value: Any) -> str:
-    text = _text(value)
-    if not re.fullmatch(r"(?!-)[^\s\x00-\x1f~^:?*\[\\]+", text):
+    name = text(value)
+    if not re.fullmatch(r"(?!-)[^\s\x00-\x1f~^:?*\[\\]+", name):
         raise ValueError("must be the name of a branch")
-    return text
-
-
-def _folder(value: Any) -> str:
-    text = _text(value).strip("/")
-    if ".." in text.split("/") or "\0" in text:
-        raise ValueError("must be a folder below the root")
-    folder = normpath(text)
-    return "" if folder == "." else folder
-
-
-def _choice(*allowed: str) -> Callable[[Any], str]:
-    def read(value: Any) -> str:
-        if value not in allowed:
-            raise ValueError(f"must be one of {', '.join(allowed)}")
-        return str(value)
-
-    return read
-
-
-def _texts(value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise TypeError("must be a list of strings")
-    return tuple(value)
+    return name
 
 
 def _days(value: Any) -> int:
@@ -114,40 +108,89 @@ def _languages(value: Any) -> Mapping[str, str]:
     for code in value.values():
         if not isinstance(code, str) or not _LANGUAGE.fullmatch(code):
             raise ValueError(f"{code!r} is no ISO 639-1 code such as en or fr")
-    return {_folder(folder): code for folder, code in value.items()}
+    return {folder(place): code for place, code in value.items()}
 
 
 def _production(value: Any) -> Production:
-    if not isinstance(value, dict):
-        raise TypeError("must be a table")
     known = [field.name for field in fields(Production)]
-    for key in value:
+    for key in table(value):
         if key not in known:
-            raise ValueError(f"unknown key {key!r}{_near(key, known)}")
-    return Production(**{key: _texts(item) for key, item in value.items()})
+            raise ValueError(f"unknown key {key!r}{near(key, known)}")
+    return Production(**{key: texts(item) for key, item in value.items()})
 
 
+def _of_rules(name: str) -> Callable[..., Any]:
+    """Return what `overrides` has under a name: the rules are imported once somebody asks."""
+
+    def lazy(*arguments: Any) -> Any:
+        from kbtool import overrides
+
+        return getattr(overrides, name)(*arguments)
+
+    return lazy
+
+
+_STRING: Final = _schema(type="string")
+_RULE_LIST: Final = _of_rules("rule_list_schema")
 OPTIONS: Final[Mapping[str, Option]] = {
-    "base": Option(_folder, "folder of the knowledge base, from the root"),
-    "preset": Option(_choice(*PRESETS), "lab: all rules; plain: links and diagrams only"),
-    "select": Option(_texts, "rules to check, by id or name; empty: all of the preset"),
-    "ignore": Option(_texts, "rules to leave out, by id or name"),
-    "header": Option(_choice("quote", "list"), "style of header fields that --fix writes"),
-    "relations": Option(_pairs, "header relations and their inverses"),
-    "base-branch": Option(
-        _branch, "branch this work will be merged into; else origin's default, main or master"
+    "base": Option(folder, "folder of the knowledge base, from the root", _STRING),
+    "preset": Option(
+        choice(*PRESETS), "lab: all rules; plain: links and diagrams only", _schema(enum=[*PRESETS])
     ),
-    "languages": Option(_languages, "folders of the base and the language their pages are in"),
-    "evidence-age": Option(_days, "days after which evidence is stale"),
-    "profiles": Option(_folder, "folder of the sandbox profiles, from the root"),
-    "repository": Option(_text, "the project's page on its forge, for links to its files"),
-    "production": Option(_production, "addresses, names, contexts, paths, buckets never to touch"),
+    "select": Option(
+        _of_rules("rule_names"),
+        "rules to check, by id or name; empty: all of the preset",
+        _RULE_LIST,
+    ),
+    "ignore": Option(_of_rules("rule_names"), "rules to leave out, by id or name", _RULE_LIST),
+    "severity": Option(
+        _of_rules("severities"), "error or warning, by rule", _of_rules("severity_schema")
+    ),
+    "rules": Option(_of_rules("options"), "options of rules, by rule", _of_rules("options_schema")),
+    "overrides": Option(
+        _of_rules("overrides"),
+        "ignore, severity and rules of a folder; of two, the later one holds",
+        _of_rules("overrides_schema"),
+    ),
+    "header": Option(
+        choice(*HEADERS), "style of header fields that --fix writes", _schema(enum=[*HEADERS])
+    ),
+    "relations": Option(
+        _pairs,
+        "header relations and their inverses",
+        _schema(type="object", additionalProperties={"type": "string"}),
+    ),
+    "base-branch": Option(
+        _branch,
+        "branch this work will be merged into; else origin's default, main or master",
+        _STRING,
+    ),
+    "languages": Option(
+        _languages,
+        "folders of the base and the language their pages are in",
+        _schema(
+            type="object",
+            additionalProperties={"type": "string", "pattern": f"^{_LANGUAGE.pattern}$"},
+        ),
+    ),
+    "evidence-age": Option(
+        _days, "days after which evidence is stale", _schema(type="integer", minimum=1)
+    ),
+    "profiles": Option(folder, "folder of the sandbox profiles, from the root", _STRING),
+    "repository": Option(text, "the project's page on its forge, for links to its files", _STRING),
+    "production": Option(
+        _production,
+        "addresses, names, contexts, paths, buckets never to touch",
+        _schema(
+            type="object",
+            properties={
+                field.name: {"type": "array", "items": {"type": "string"}}
+                for field in fields(Production)
+            },
+            additionalProperties=False,
+        ),
+    ),
 }
-
-
-def _near(key: str, known: list[str]) -> str:
-    near = get_close_matches(key, known, 1)
-    return f" (did you mean {near[0]!r}?)" if near else ""
 
 
 def parse_config(table: Mapping[str, Any], source: str) -> Config:
@@ -161,15 +204,49 @@ def parse_config(table: Mapping[str, Any], source: str) -> Config:
     for key, value in table.items():
         option = OPTIONS.get(key)
         if option is None:
-            faults.append(f"{source}: unknown key {key!r}{_near(key, list(OPTIONS))}")
+            faults.append(f"{source}: unknown key {key!r}{near(key, OPTIONS)}")
             continue
         try:
             values[key.replace("-", "_")] = option.read(value)
-        except (TypeError, ValueError) as fault:
-            faults.append(f"{source}: {key}: {fault}")
+        except (TypeError, ValueError) as error:
+            faults += (f"{source}: {key}: {fault}" for fault in faults_of(error))
     if faults:
         raise ConfigError("\n".join(faults), "the keys are: " + ", ".join(OPTIONS))
-    return Config(**values, source=source)
+    return Config(**values, source=source, written=frozenset(table))
+
+
+def config_schema() -> Schema:
+    """Return the JSON Schema (2020-12) of kbtool.toml, and of `[tool.kbtool]`."""
+    defaults = Config()
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Configuration of kbtool",
+        "description": "kbtool.toml, or the table tool.kbtool of pyproject.toml",
+        "type": "object",
+        "properties": {
+            key: option.schema()
+            | {"description": option.help}
+            | ({} if defaults.value(key) is None else {"default": plain(defaults.value(key))})
+            for key, option in OPTIONS.items()
+        },
+        "additionalProperties": False,
+    }
+
+
+def plain(value: Any) -> Any:
+    """Return a value of a Config as TOML and JSON have it."""
+    if isinstance(value, Production):
+        return {field.name: [*getattr(value, field.name)] for field in fields(Production)}
+    if isinstance(value, Override):
+        return {
+            "folder": value.folder,
+            "ignore": sorted(value.ignore),
+            "severity": dict(value.severity),
+            "rules": plain(value.options),
+        }
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, tuple) else value
 
 
 def config_table(folder: Path) -> tuple[Mapping[str, Any], str] | None:

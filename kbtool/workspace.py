@@ -20,6 +20,8 @@ from kbtool.graph.facts import Facts
 from kbtool.markdown.page import Page
 from kbtool.markdown.parse import parse_page
 
+Stamp = tuple[int, int, int]  # of a file: when it was changed, its size, its inode
+
 
 class WriteError(KbError):
     """A file could not be written; nothing was changed."""
@@ -98,13 +100,22 @@ class Workspace:
         self._parsed: dict[str, Page] = {}  # by an earlier load
 
     # ------------------------------------------------------------------ reading
+    def stamps(self) -> dict[str, Stamp]:
+        """Return what tells for each file of the repository whether it is still the same."""
+        found: dict[str, Stamp] = {}
+        for path in self._walk()[0]:
+            with contextlib.suppress(OSError):
+                status = os.stat(os.path.join(self.root.path, path))
+                found[path] = status.st_mtime_ns, status.st_size, status.st_ino
+        return found
+
     def load(self) -> KnowledgeBase:
         """Read and parse every page; what cannot be read is in `unreadable` with its reason."""
         files, broken = self._walk()
         pages: dict[str, Page] = {}
         unreadable = dict(broken)
         for path in sorted(files):
-            if path.endswith(".md") and self._linted(path):
+            if self.is_page(path):
                 reason = self._read(path, pages)
                 if reason:
                     unreadable[path] = reason
@@ -112,9 +123,11 @@ class Workspace:
         conventions = self.root.config.conventions(self.root.base)
         return KnowledgeBase(pages, frozenset(files), conventions, facts, unreadable)
 
-    def _linted(self, path: str) -> bool:
+    def is_page(self, path: str) -> bool:
+        """Return whether a file at `path` is a page: Markdown of the base, or at the root."""
         base = self.root.base
-        return not base or "/" not in path or path.startswith(f"{base}/")
+        linted = not base or "/" not in path or path.startswith(f"{base}/")
+        return linted and path.endswith(".md")
 
     def _walk(self) -> tuple[set[str], dict[str, str]]:
         """Return the files of the repository, and the broken links and loops among the pages."""
@@ -161,12 +174,12 @@ class Workspace:
         try:
             real = os.path.realpath(whole, strict=True)
         except OSError as error:
-            if path.endswith(".md") and self._linted(path):
+            if self.is_page(path):
                 loop = error.errno == errno.ELOOP
                 broken[path] = "a symbolic link in a loop" if loop else "a broken symbolic link"
             return
         if not Path(real).is_relative_to(self.root.path.resolve()):
-            if path.endswith(".md") and self._linted(path):
+            if self.is_page(path):
                 broken[path] = "a symbolic link that leaves the repository"
         elif os.path.isfile(real):
             files.add(path)
@@ -242,6 +255,16 @@ class Workspace:
         found = whole.relative_to(self.root.path).as_posix()
         return "" if found == "." else found
 
+    def place(self, path: str) -> str:
+        """Return where a file stands or will stand, as POSIX path from the root.
+
+        Raises:
+            UsageError: its folder does not exist, or lies outside of the root.
+        """
+        folder, name = os.path.split(os.path.abspath(path))
+        inside = self.relative(folder)
+        return f"{inside}/{name}" if inside else name
+
     # ------------------------------------------------------------------ writing
     def write(self, texts: Mapping[str, str], new: Collection[str] = ()) -> None:
         """Write pages in their own newline style: all of them, or none; `new` ones over no file.
@@ -255,7 +278,9 @@ class Workspace:
         change = _Change()
         try:
             for path, text in texts.items():
-                change.stage(path, self._target(path), self._encoded(path, text), new=path in new)
+                change.stage(
+                    path, self._target(path), self.on_disk(path, text).encode(), new=path in new
+                )
             change.move()
         except OSError as error:
             change.undo()
@@ -273,12 +298,13 @@ class Workspace:
             raise WriteError(f"{path} lies outside of the repository", "nothing was changed")
         return target
 
-    def _encoded(self, path: str, text: str) -> bytes:
+    def on_disk(self, path: str, text: str) -> str:
+        """Return a page's text in the manner its file is written in."""
         source = self.sources.get(path)
         if source is None:
-            return text.encode()
+            return text
         text = text.replace("\n", source.newline) if source.newline != "\n" else text
-        return (("\ufeff" if source.bom else "") + text).encode()
+        return ("\ufeff" if source.bom else "") + text
 
 
 @dataclass(frozen=True, slots=True)
@@ -397,4 +423,4 @@ def open_workspace(paths: Sequence[str] = ()) -> Workspace:
     return Workspace(find_root(paths))
 
 
-__all__ = ["FILE", "Root", "Workspace", "WriteError", "find_root", "open_workspace"]
+__all__ = ["FILE", "Root", "Stamp", "Workspace", "WriteError", "find_root", "open_workspace"]

@@ -1,6 +1,10 @@
+import json
+import tomllib
+
+import jsonschema
 import pytest
 
-from kbtool.config import OPTIONS, config_table, parse_config
+from kbtool.config import OPTIONS, Config, config_schema, config_table, parse_config, plain
 from kbtool.errors import ConfigError
 from kbtool.graph.conventions import Conventions
 
@@ -57,6 +61,24 @@ def test_the_defaults_are_the_cores():
         ({"languages": "fr"}, "languages: must be a table of strings"),
         ({"production": {"adresses": []}}, "did you mean 'addresses'?"),
         ({"production": []}, "production: must be a table"),
+        ({"select": ["KB999"]}, "select: unknown rule 'KB999' (did you mean 'KB"),
+        ({"ignore": ["dead-lnk"]}, "ignore: unknown rule 'dead-lnk' (did you mean 'dead-link'?)"),
+        ({"severity": {"KB101": "fatal"}}, "severity: KB101: must be one of error, warning"),
+        ({"severity": {"KB101": ["error"]}}, "severity: KB101: must be one of error, warning"),
+        ({"severity": {"KB1": "error"}}, "severity: unknown rule 'KB1'"),
+        ({"rules": {"KB413": {"page": 1}}}, "unknown option 'page' (did you mean 'pages'?)"),
+        ({"rules": {"KB413": {"pages": "1"}}}, "KB413: pages: must be a number, at least 0"),
+        ({"rules": {"KB413": {"pages": True}}}, "KB413: pages: must be a number, at least 0"),
+        ({"rules": {"KB413": {"pages": -1}}}, "KB413: pages: must be a number, at least 0"),
+        ({"rules": {"KB413": 5}}, "rules: KB413: must be a table"),
+        ({"rules": {"KB101": {"x": 1}}}, "KB101: unknown option 'x' (it has none)"),
+        ({"overrides": {}}, "overrides: must be a list of tables"),
+        ({"overrides": [{}]}, "overrides: 1: has no folder"),
+        ({"overrides": [{"folder": ".."}]}, "1: folder: must be a folder below the root"),
+        (
+            {"overrides": [{"folder": "a"}, {"folder": "b", "ignor": []}]},
+            "overrides: 2: unknown key 'ignor' (did you mean 'ignore'?)",
+        ),
     ],
 )
 def test_faults(table, said):
@@ -70,6 +92,99 @@ def test_all_faults_at_once():
     with pytest.raises(ConfigError) as refused:
         parse_config({"bse": 1, "select": 2}, "kbtool.toml")
     assert refused.value.message.count("\n") == 1
+
+
+def test_all_faults_within_one_key_too():
+    tables = [
+        {"severity": {"KB1": "error", "KB101": "x"}},
+        {"folder": 1, "rules": {"KB413": {"a": 1, "pages": -1}}},
+    ]
+    with pytest.raises(ConfigError) as refused:
+        parse_config({"overrides": tables, "ignore": ["x", "y"]}, "kbtool.toml")
+    lines = refused.value.message.splitlines()
+    assert [line.split(": ")[1:3] for line in lines] == [
+        ["overrides", "1"],
+        ["overrides", "1"],
+        ["overrides", "1"],
+        ["overrides", "2"],
+        ["overrides", "2"],
+        ["overrides", "2"],
+        ["ignore", "unknown rule 'x'"],
+        ["ignore", "unknown rule 'y'"],
+    ]
+
+
+WRITTEN = """\
+ignore = ["KB304", "dead-anchor"]
+
+[severity]
+missing-field = "warning"
+
+[rules.KB413]
+pages = 5
+
+[[overrides]]
+folder = "shareouts/"
+ignore = ["language"]
+severity.KB101 = "warning"
+
+[[overrides]]
+folder = "PRD/big"
+rules.prd-qa.pages = 9
+"""
+
+
+def test_severity_options_and_overrides_reach_the_core():
+    found = parse_config(tomllib.loads(WRITTEN), "kbtool.toml")
+    assert found.severity == {"KB203": "warning", "KB503": "warning"}  # a name of two rules
+    everywhere, shareouts, big = found.conventions("vibe").overrides
+    assert (everywhere.folder, everywhere.options) == (None, {"KB413": {"pages": 5}})
+    assert (shareouts.folder, shareouts.ignore) == ("shareouts", {"KB220"})
+    assert shareouts.severity == {"KB101": "warning"}
+    assert (big.folder, big.options) == ("PRD/big", {"KB413": {"pages": 9}})
+    assert "folder 'PRD/big'" in big.source
+
+
+# ---------------------------------------------------------------------- JSON Schema
+def test_the_schema_is_one_and_says_what_each_key_means():
+    schema = config_schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    json.dumps(schema)
+    assert list(schema["properties"]) == list(OPTIONS)
+    for key, option in OPTIONS.items():
+        said = schema["properties"][key]
+        assert said["description"] == option.help
+        assert {"type", "enum"} & said.keys(), key
+
+
+def test_the_schema_takes_what_is_written_and_what_is_the_default():
+    schema = config_schema()
+    jsonschema.validate(tomllib.loads(WRITTEN), schema)
+    values = {key: plain(Config().value(key)) for key in OPTIONS}
+    jsonschema.validate({key: value for key, value in values.items() if value is not None}, schema)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        {"bse": "x"},
+        {"select": ["KB999"]},
+        {"severity": {"KB101": "fatal"}},
+        {"rules": {"KB413": {"page": 1}}},
+        {"rules": {"KB413": {"pages": -1}}},
+        {"overrides": [{}]},
+        {"overrides": [{"folder": "a", "select": []}]},
+        {"evidence-age": 0},
+        {"languages": {"a": "French"}},
+        {"production": {"adresses": []}},
+        {"preset": "all"},
+    ],
+)
+def test_the_schema_refuses_what_the_reader_refuses(table):
+    with pytest.raises(ConfigError):
+        parse_config(table, "kbtool.toml")
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(table, config_schema())
 
 
 def test_where_it_stands(tmp_path):

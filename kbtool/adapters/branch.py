@@ -31,6 +31,15 @@ def base_branch(here: Checkout, configured: str) -> BaseBranch | None:
     return BaseBranch(name, frozenset(added), frozenset(files), text)
 
 
+def base_branch_point(here: Checkout, configured: str) -> str:
+    """Return the commit where this work left its base branch.
+
+    Raises:
+        GitError: there is no such branch, or it has nothing to do with this work.
+    """
+    return _fork(here, *_tip(here, configured))
+
+
 def _tip(here: Checkout, configured: str) -> tuple[str, str]:
     for reference in _named(configured) if configured else _default(here):
         commit = here.commit(reference)

@@ -1,30 +1,64 @@
 """Linting a project, and mending it."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import os
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
+from kbtool.adapters.changes import changed_files
+from kbtool.adapters.git import GitError
 from kbtool.app.outside import Outside
+from kbtool.errors import UsageError
 from kbtool.graph.base import KnowledgeBase
+from kbtool.lint.baseline import Compared, Entry, compare, entries, read, written
 from kbtool.lint.engine import Report, choose, lint
 from kbtool.lint.fix import fix
 from kbtool.lint.rule import Finding, Rule
 from kbtool.lint.rules import RULES
 from kbtool.markdown.page import Page
 from kbtool.markdown.parse import parse_page
-from kbtool.workspace import Workspace, open_workspace
+from kbtool.workspace import Root, Workspace, open_workspace
 
 
 @dataclass(frozen=True, slots=True)
 class Linted:
     """What is to report: findings under the paths that were asked for."""
 
+    root: Root
     kb: KnowledgeBase
+    rules: tuple[Rule, ...]
     findings: tuple[Finding, ...]
-    pages: int
+    reported: tuple[str, ...]  # the pages that were asked for
+    secrets: tuple[Finding, ...]  # of all pages: what no report may show
     suppressed: int
     fixed: int
     changed: tuple[str, ...]
     notices: tuple[str, ...]  # what could not be judged, and why
+    preview: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # page → before, after
+    known: int = 0  # findings the baseline has
+    gone: tuple[Entry, ...] = ()  # entries of the baseline that are found no more
+
+    @property
+    def pages(self) -> int:
+        """How many pages were asked for."""
+        return len(self.reported)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """What is asked for: places, and pages that changed."""
+
+    places: Sequence[str]
+    changed: frozenset[str] | None  # None: whether they changed or not
+
+    def page(self, path: str) -> bool:
+        return under(path, self.places) and (self.changed is None or path in self.changed)
+
+    def finding(self, finding: Finding) -> bool:
+        """Return whether it is in a page that is asked for, or there because of a change."""
+        return under(finding.path, self.places) and (
+            self.changed is None or bool({finding.path, finding.about} & self.changed)
+        )
 
 
 def lint_project(
@@ -33,26 +67,54 @@ def lint_project(
     select: Sequence[str] = (),
     ignore: Sequence[str] = (),
     mend: bool = False,
+    preview: bool = False,
     cached: bool = True,
+    changed: str | None = None,
+    baseline: str = "",
+    update: bool = False,
 ) -> Linted:
     """Return the findings of the project the paths belong to; paths limit what is reported.
 
+    With `preview`, what mending would write is returned and not written. With `changed` (a
+    revision, "" for the base branch) only what changed since is reported. Findings that a file
+    `baseline` has are not reported; with `update` the file loses what is found no more, and is
+    written where there is none.
+
     Raises:
-        KbError: a path, a rule or the configuration is wrong, or a page cannot be written.
+        KbError: a path, a rule, a revision, the baseline or the configuration is wrong, or a page
+            cannot be written.
     """
     workspace = open_workspace(paths)
-    places = [workspace.relative(path) for path in paths]
+    scope = _Scope([workspace.relative(path) for path in paths], _changed(workspace, changed))
     rules = chosen_rules(workspace, select, ignore)
+    book = _Baseline(workspace, baseline, update) if baseline else None
     fixed = 0
-    changed: tuple[str, ...] = ()
+    texts: Mapping[str, str] = {}
     with Outside(workspace.root, cached=cached) as outside:
         kb = outside.told(workspace.load())
         report = lint(kb, rules)
+        if mend or preview:
+            after, mended, fixed, texts = _mended(kb, rules, report, scope.finding)
         if mend:
-            kb, report, fixed, changed = _mended(workspace, kb, rules, report, places)
-    findings = tuple(f for f in report.findings if under(f.path, places))
-    pages = sum(under(path, places) for path in kb.pages)
-    return Linted(kb, findings, pages, report.suppressed, fixed, changed, outside.notices)
+            workspace.write(texts)
+            kb, report = after, mended
+    found = tuple(filter(scope.finding, report.findings))
+    compared = book.compared(kb, found, rules, scope) if book else Compared(found, 0, ())
+    return Linted(
+        workspace.root,
+        kb,
+        rules,
+        compared.new,
+        tuple(sorted(path for path in kb.pages if scope.page(path))),
+        tuple(finding for finding in report.findings if finding.secret),
+        report.suppressed,
+        fixed,
+        tuple(sorted(texts)) if mend else (),
+        outside.notices,
+        {} if mend else _preview(workspace, kb, texts),
+        compared.known,
+        compared.gone,
+    )
 
 
 def chosen_rules(
@@ -79,14 +141,26 @@ def under(path: str, places: Sequence[str]) -> bool:
     )
 
 
+def _changed(workspace: Workspace, base: str | None) -> frozenset[str] | None:
+    if base is None:
+        return None
+    root = workspace.root
+    try:
+        return changed_files(root.path, base, root.config.base_branch)
+    except GitError as error:
+        raise UsageError(
+            f"what changed is not known: {error}",
+            "--changed=REVISION names another; paths go first",
+        ) from error
+
+
 def _mended(
-    workspace: Workspace,
     kb: KnowledgeBase,
     rules: Sequence[Rule],
     report: Report,
-    places: Sequence[str],
-) -> tuple[KnowledgeBase, Report, int, tuple[str, ...]]:
-    """Fix what is reported under the places, and write it."""
+    wanted: Callable[[Finding], bool],
+) -> tuple[KnowledgeBase, Report, int, Mapping[str, str]]:
+    """Return what fixing what is wanted makes of the pages, and the texts that change."""
     parsed: dict[str, Page] = {}
 
     def rebuild(texts: Mapping[str, str]) -> KnowledgeBase:
@@ -95,7 +169,50 @@ def _mended(
                 parsed[path] = parse_page(path, text)
         return kb.changed({path: parsed[path] for path in texts})
 
-    done = fix(kb, rules, report, rebuild, lambda finding: under(finding.path, places))
-    workspace.write(done.texts)
-    after = rebuild(done.texts)
-    return after, done.report, done.count, tuple(sorted(done.texts))
+    done = fix(kb, rules, report, rebuild, wanted)
+    return rebuild(done.texts), done.report, done.count, done.texts
+
+
+def _preview(
+    workspace: Workspace, kb: KnowledgeBase, texts: Mapping[str, str]
+) -> dict[str, tuple[str, str]]:
+    """Return each page before and after, as it is on disk and as it would be."""
+    return {
+        path: (workspace.on_disk(path, kb.pages[path].text), workspace.on_disk(path, texts[path]))
+        for path in sorted(texts)
+    }
+
+
+class _Baseline:
+    """A baseline file: read before linting, so that its faults are told first."""
+
+    def __init__(self, workspace: Workspace, name: str, update: bool) -> None:
+        self._workspace = workspace
+        self._update = update
+        self._new = not os.path.lexists(name)
+        if self._new and not update:
+            raise UsageError(f"there is no baseline {name}", "--update-baseline writes it")
+        self._path = workspace.place(name)
+        text = "" if self._new else workspace.text(self._path)
+        if text is None:
+            raise UsageError(f"{name} cannot be read", "give a file of the project")
+        self._known = read(text, name) if text else Counter[Entry]()
+
+    def compared(
+        self, kb: KnowledgeBase, found: Sequence[Finding], rules: Sequence[Rule], scope: _Scope
+    ) -> Compared:
+        """Return the findings it does not have; update it where that was asked for."""
+        checked = {rule.id for rule in rules}
+
+        def looked_for(entry: Entry) -> bool:
+            asked = scope.page(entry.path) or entry.path not in kb.pages
+            return entry.rule in checked and asked and under(entry.path, scope.places)
+
+        known = Counter(entries(kb, found)) if self._new else self._known
+        compared = compare(known, kb, found, looked_for)
+        if not self._update:
+            return compared
+        left = known - Counter(compared.gone)
+        if self._new or left != known:
+            self._workspace.write({self._path: written(left.elements())})
+        return Compared(compared.new, compared.known, ())

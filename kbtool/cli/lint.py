@@ -1,17 +1,24 @@
 """`kbtool lint`."""
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
 import click
 
 from kbtool.app.lint import Linted, lint_project
-from kbtool.cli.console import color_wanted, note, print_json
-from kbtool.errors import CLEAN, FINDINGS
+from kbtool.cli.console import color_wanted, note
+from kbtool.errors import CLEAN, FINDINGS, UsageError
 from kbtool.graph.base import KnowledgeBase
 from kbtool.lint.rule import Finding
-from kbtool.report import findings as report
+from kbtool.report.answer import Answer
+from kbtool.report.cover import Cover
+from kbtool.report.diff import diff
+from kbtool.report.findings import answer_of, summary
+from kbtool.report.findings import text as text_lines
+from kbtool.report.formats import COUNTING, FOR_PEOPLE, FORMATS
 
 _STYLES: Final[Mapping[str, Callable[[str], str]]] = {
     "path": lambda text: click.style(text, bold=True),
@@ -21,28 +28,65 @@ _STYLES: Final[Mapping[str, Callable[[str], str]]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What one run is asked for."""
+
+    paths: tuple[str, ...]
+    mend: bool
+    preview: bool
+    form: str
+    select: tuple[str, ...]
+    ignore: tuple[str, ...]
+    statistics: bool
+    changed: str | None
+    baseline: str
+    update: bool
+    cached: bool
+    strict: bool
+
+
 @click.command("lint")
 @click.argument("paths", nargs=-1, metavar="[PATH]…")
 @click.option("--fix", "mend", is_flag=True, help="Mend what can be mended; report what is left.")
+@click.option("--diff", "preview", is_flag=True, help="Show what --fix would write; write nothing.")
 @click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "concise", "json"]),
-    default="text",
-    show_default=True,
+    "--format", "form", type=click.Choice(list(FORMATS)), default="text", show_default=True
 )
 @click.option("--select", multiple=True, metavar="RULE", help="Only these rules, by id or name.")
 @click.option("--ignore", multiple=True, metavar="RULE", help="Not these rules, by id or name.")
 @click.option("--statistics", is_flag=True, help="Count findings by rule.")
+@click.option(
+    "--changed",
+    is_flag=False,
+    flag_value="",
+    default=None,
+    metavar="[BASE]",
+    help="Report only what changed since BASE (default: the base branch), and what is not "
+    "committed. Paths go before it.",
+)
+@click.option("--baseline", default="", metavar="FILE", help="Do not report what FILE has.")
+@click.option(
+    "--update-baseline",
+    "update",
+    is_flag=True,
+    help="Take out of FILE what is found no more; write it where there is none.",
+)
+@click.option("--watch", is_flag=True, help="Lint again whenever a file changes, until Ctrl-C.")
 @click.option("--no-cache", is_flag=True, help="Judge anew what was judged before.")
-@click.option("--strict", is_flag=True, help="Warnings fail too.")
+@click.option("--strict", is_flag=True, help="Warnings fail too, and so do stale baseline entries.")
 def command(
     paths: tuple[str, ...],
     mend: bool,
+    preview: bool,
     form: str,
     select: tuple[str, ...],
     ignore: tuple[str, ...],
     statistics: bool,
+    changed: str | None,
+    baseline: str,
+    update: bool,
+    watch: bool,
     no_cache: bool,
     strict: bool,
 ) -> int:
@@ -53,40 +97,143 @@ def command(
     \b
     kbtool lint
     kbtool lint vibe/runbooks --fix
+    kbtool lint --diff | git apply
     kbtool lint --select KB101,dead-anchor --format concise
+    kbtool lint --changed --format github
+    kbtool lint --baseline baseline.json --update-baseline
     """
-    done = lint_project(
-        paths, select=_split(select), ignore=_split(ignore), mend=mend, cached=not no_cache
+    wish = Wish(
+        paths,
+        mend,
+        preview,
+        form,
+        _split(select),
+        _split(ignore),
+        statistics,
+        changed,
+        baseline,
+        update,
+        not no_cache,
+        strict,
     )
-    for notice in done.notices:
-        note(notice)
-    numbers = report.summary(done.findings, done.pages, done.fixed, done.suppressed)
-    if form == "json":
-        print_json(report.to_json(done.kb, done.findings, numbers))
-    else:
-        _print(done, form, statistics=statistics)
-    failed = numbers["errors"] or (strict and numbers["warnings"])
-    return FINDINGS if failed else CLEAN
+    _refuse(wish, watch=watch)
+    if not watch:
+        return run(wish)
+    from kbtool.cli.watch import keep_running
+
+    return keep_running(paths, lambda: run(wish))
+
+
+def _refuse(wish: Wish, *, watch: bool) -> None:
+    """Refuse what contradicts itself.
+
+    Raises:
+        UsageError: two options do not go together.
+    """
+    pairs = (
+        (wish.mend and wish.preview, "--fix writes and --diff does not", "take one of them"),
+        (wish.preview and wish.form != "text", "--diff has one format", "leave --format out"),
+        (wish.preview and wish.statistics, "--diff counts nothing", "leave --statistics out"),
+        (wish.update and not wish.baseline, "--update-baseline updates no file", "--baseline FILE"),
+        (
+            wish.statistics and wish.form not in COUNTING,
+            f"--statistics does not go with --format {wish.form}",
+            f"take one of {', '.join(COUNTING)}",
+        ),
+        (
+            watch and (wish.mend or wish.update),
+            "--watch only looks: it would write under your hands",
+            "leave --fix and --update-baseline out",
+        ),
+        (
+            watch and wish.form not in FOR_PEOPLE,
+            "--watch is for people",
+            f"take one of {', '.join(FOR_PEOPLE)}",
+        ),
+    )
+    for contradicts, message, hint in pairs:
+        if contradicts:
+            raise UsageError(message, hint)
 
 
 def _split(values: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(part for value in values for part in value.replace(",", " ").split())
 
 
-def _print(done: Linted, form: str, *, statistics: bool) -> None:
-    if statistics:
-        _echo(report.statistics(done.findings))
-    elif form == "concise":
-        _echo(report.concise(done.kb, done.findings))
+def run(wish: Wish) -> int:
+    """Lint once, write the answer, and return the exit code."""
+    done = lint_project(
+        wish.paths,
+        select=wish.select,
+        ignore=wish.ignore,
+        mend=wish.mend,
+        preview=wish.preview,
+        cached=wish.cached,
+        changed=wish.changed,
+        baseline=wish.baseline,
+        update=wish.update,
+    )
+    answer = _answer(done, wish)
+    for notice in answer.notices:
+        note(notice)
+    if wish.preview:
+        _print_diff(done, answer)
     else:
-        print_findings(done.kb, done.findings)
-    if form == "text":
-        _last_line(done)
+        _echo(FORMATS[wish.form](answer))
+        if wish.form == "text":
+            _last_line(done, answer.numbers)
+    failed = answer.numbers["errors"] or (wish.strict and (answer.numbers["warnings"] or done.gone))
+    return FINDINGS if failed else CLEAN
+
+
+def _answer(done: Linted, wish: Wish) -> Answer:
+    numbers = summary(done.findings, done.pages, done.fixed, done.suppressed, done.known)
+    return Answer(
+        done.kb,
+        done.findings,
+        Cover(done.kb, done.secrets),
+        numbers,
+        done.reported,
+        done.rules,
+        (*done.notices, *_stale(done, wish.baseline)),
+        _folder(done),
+        wish.strict,
+        wish.statistics,
+        _styled,
+    )
+
+
+def _stale(done: Linted, baseline: str) -> Iterable[str]:
+    if done.gone:
+        first = done.gone[0]
+        more = f" and {len(done.gone) - 1} more" if len(done.gone) > 1 else ""
+        yield (
+            f"{baseline}: found no more: {first.rule} in {first.path}{more} "
+            "(--update-baseline takes them out)"
+        )
+
+
+def _folder(done: Linted) -> str:
+    """Return where the project lies in the checkout CI speaks of: annotations need that."""
+    checkout = os.environ.get("GITHUB_WORKSPACE", "")
+    if not checkout or not done.root.path.is_relative_to(os.path.realpath(checkout)):
+        return ""
+    found = done.root.path.relative_to(os.path.realpath(checkout)).as_posix()
+    return "" if found == "." else f"{found}/"
+
+
+def _print_diff(done: Linted, answer: Answer) -> None:
+    # As bytes: a page with CRLF is changed with CRLF.
+    for line in diff(done.preview, answer.cover):
+        click.echo(line.encode() + b"\n", nl=False)
+    all_of_them = len(done.findings) + done.known
+    pages = f"{len(done.preview)} page{'s' if len(done.preview) != 1 else ''}"
+    note(f"--fix would mend {done.fixed} of {all_of_them} findings, in {pages}")
 
 
 def print_findings(kb: KnowledgeBase, findings: tuple[Finding, ...]) -> None:
     """Write findings by page, each with its place in the text."""
-    _echo(report.text(kb, findings, _styled))
+    _echo(text_lines(replace(answer_of(kb, findings), style=_styled)))
 
 
 def _echo(lines: Iterable[str]) -> None:
@@ -99,8 +246,7 @@ def _styled(text: str, kind: str) -> str:
     return _STYLES[kind](text)
 
 
-def _last_line(done: Linted) -> None:
-    numbers = report.summary(done.findings, done.pages, done.fixed, done.suppressed)
+def _last_line(done: Linted, numbers: Mapping[str, int]) -> None:
     if not done.pages and not done.findings:
         note("no pages here: is this the right folder?")
         return
@@ -113,6 +259,8 @@ def _last_line(done: Linted) -> None:
         parts.append(f"{numbers['fixed']} mended in {', '.join(done.changed)}")
     if numbers["suppressed"]:
         parts.append(f"{numbers['suppressed']} ignored with a reason")
+    if numbers["baseline"]:
+        parts.append(f"{numbers['baseline']} in the baseline")
     if numbers["fixable"]:
         parts.append(f"{numbers['fixable']} can be mended with --fix")
     click.echo(("\n" if done.findings else "") + ", ".join(parts))

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from posixpath import join
 from typing import Final
 
 # Hidden folders are never pages; these hold what tools made or fetched.
@@ -51,6 +52,17 @@ class Production:
 
 
 @dataclass(frozen=True, slots=True)
+class Override:
+    """What a project changes about rules (by id), for all pages or for those below a folder."""
+
+    source: str  # where it is written, as a person would say it
+    folder: str | None = None  # of the base, or a page; None: all pages, also those beside the base
+    ignore: frozenset[str] = frozenset()
+    severity: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Conventions:
     """What the core must know of the configuration."""
 
@@ -61,6 +73,17 @@ class Conventions:
     languages: Mapping[str, str] = field(default_factory=lambda: LANGUAGES)  # folder → ISO 639-1
     evidence_age: int = 180  # days after which evidence is stale
     production: Production = Production()
+    overrides: tuple[Override, ...] = ()  # of two that disagree, the later one holds
+
+    def overrides_for(self, path: str) -> tuple[Override, ...]:
+        """Return those that speak of the page at `path`."""
+        return tuple(each for each in self.overrides if self._meant(each.folder, path))
+
+    def _meant(self, folder: str | None, path: str) -> bool:
+        if folder is None:
+            return True
+        place = join(self.base, folder) if folder else self.base
+        return not place or path == place or path.startswith(f"{place}/")
 
     def field_names(self) -> tuple[str, ...]:
         """Return every header field name the conventions know."""

@@ -6,8 +6,9 @@ from difflib import get_close_matches
 from typing import Final
 
 from kbtool.errors import UsageError
-from kbtool.graph.base import Kind, KnowledgeBase
+from kbtool.graph.base import KnowledgeBase
 from kbtool.lint.rule import Finding, Rule
+from kbtool.lint.settings import Settings, left_out, not_asked
 from kbtool.lint.suppress import apply
 from kbtool.markdown.page import Page
 from kbtool.text import Span
@@ -46,48 +47,47 @@ def choose(
         near = get_close_matches(key, known, 1)
         hint = f"did you mean {near[0]}?" if near else "kbtool rules lists them"
         raise UsageError(f"no rule {key!r}", hint)
-    return tuple(
-        rule
-        for rule in rules
-        if preset in rule.presets
-        and (wanted & {rule.id, rule.name} if wanted else rule.default)
-        and not unwanted & {rule.id, rule.name}
-    )
+    return tuple(rule for rule in rules if not left_out(rule, preset, wanted, unwanted))
 
 
 def lint(kb: KnowledgeBase, rules: Sequence[Rule]) -> Report:
     """Return all findings of the rules, by path, line, column, rule."""
     found: list[Finding] = []
     suppressed = 0
-    checked = frozenset(key for rule in rules for key in (rule.id, rule.name))
+    settings = Settings(rules, kb.conventions)
     silenced: dict[str, set[str]] = {}
     by_page: dict[str, list[Finding]] = {}
     for page in kb.pages.values():
-        by_page[page.path] = list(_page_findings(page, kb, rules))
+        by_page[page.path] = list(_page_findings(page, kb, settings))
         for finding in by_page[page.path]:
             silenced.setdefault(finding.rule, set()).add(_subject(finding))
     for page in kb.pages.values():
         findings = [f for f in by_page[page.path] if not _silent(f, silenced)]
-        left, answered = apply(findings, page, checked)
+        left, answered = apply(findings, page, _checked(settings, page.path))
         suppressed += answered
-        found += (_named(finding, rules) for finding in left)
-    found += _unreadable(kb, rules)
+        found += (_named(finding, settings) for finding in left)
+    found += _unreadable(kb, settings)
     return Report(tuple(sorted(found, key=_order)), len(kb.pages), suppressed)
 
 
-def _page_findings(page: Page, kb: KnowledgeBase, rules: Sequence[Rule]) -> Iterator[Finding]:
-    # Pages beside the base, and templates, are held to links only; AGENTS.md to rules of its own.
+def _page_findings(page: Page, kb: KnowledgeBase, settings: Settings) -> Iterator[Finding]:
     kind = kb.kind(page)
-    apart = kind in (Kind.OUTSIDE, Kind.TEMPLATE)
     seen: set[tuple[str, Span, str]] = set()
-    for rule in rules:
-        if apart and "plain" not in rule.presets and not (rule.outside and kind is Kind.OUTSIDE):
+    for setting in settings.of(page.path):
+        rule = setting.rule
+        if setting.ignored or not_asked(rule, kind):
             continue
-        for finding in rule.check(page, kb, rule.options or {}):
+        for finding in rule.check(page, kb, setting.options):
             key = (rule.id, finding.span, finding.about)
             if key not in seen:
                 seen.add(key)
                 yield replace(finding, rule=rule.id)
+
+
+def _checked(settings: Settings, path: str) -> frozenset[str]:
+    """Return ids and names of the rules applied to a page."""
+    applied = (each.rule for each in settings.of(path) if not each.ignored)
+    return frozenset(key for rule in applied for key in (rule.id, rule.name))
 
 
 def _silent(finding: Finding, silenced: Mapping[str, set[str]]) -> bool:
@@ -101,22 +101,17 @@ def _subject(finding: Finding) -> str:
     return finding.about or finding.path
 
 
-def _named(finding: Finding, rules: Sequence[Rule]) -> Finding:
-    rule = next(rule for rule in rules if rule.id == finding.rule)
-    return replace(finding, name=rule.name, severity=finding.severity or rule.severity)
+def _named(finding: Finding, settings: Settings) -> Finding:
+    setting = next(each for each in settings.of(finding.path) if each.rule.id == finding.rule)
+    severity = setting.severity or finding.severity or setting.rule.severity
+    return replace(finding, name=setting.rule.name, severity=severity)
 
 
-def _unreadable(kb: KnowledgeBase, rules: Sequence[Rule]) -> Iterator[Finding]:
-    rule = next((rule for rule in rules if rule.id == "KB001"), None)
-    for path, why in sorted(kb.unreadable.items()) if rule else ():
-        yield Finding(
-            path,
-            Span(0, 0),
-            f"cannot be read: {why.removeprefix('cannot be read: ')}",
-            severity="error",
-            rule="KB001",
-            name=rule.name if rule else "",
-        )
+def _unreadable(kb: KnowledgeBase, settings: Settings) -> Iterator[Finding]:
+    for path, why in sorted(kb.unreadable.items()):
+        if settings.one("KB001", path):
+            message = f"cannot be read: {why.removeprefix('cannot be read: ')}"
+            yield _named(Finding(path, Span(0, 0), message, rule="KB001"), settings)
 
 
 def _order(finding: Finding) -> tuple[str, int, int, str, str]:

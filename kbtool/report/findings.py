@@ -1,79 +1,65 @@
 """Findings as text, one line each, and JSON."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from kbtool.graph.base import KnowledgeBase
 from kbtool.lint.rule import Finding
-from kbtool.markdown.page import Page
-from kbtool.text import Span
+from kbtool.report.answer import Answer, Place, Shown, Style
+from kbtool.report.cover import Cover
 
 VERSION: Final = 1
-COVER: Final = "•"
-Style = Callable[[str, str], str]  # (text, one of path, error, warning, dim) → text
 
 
-def _position(kb: KnowledgeBase, path: str, offset: int) -> tuple[int, int]:
-    page = kb.pages.get(path)
-    return page.lines.position(offset) if page else (1, 1)
+def answer_of(
+    kb: KnowledgeBase, findings: tuple[Finding, ...], numbers: Mapping[str, int] | None = None
+) -> Answer:
+    """Return an answer of these findings alone."""
+    return Answer(kb, findings, Cover(kb, findings), numbers or {})
 
 
-def concise(kb: KnowledgeBase, findings: tuple[Finding, ...]) -> Iterator[str]:
+def at(shown: Shown) -> str:
+    """Return `path:line:column`."""
+    return f"{shown.path}:{shown.place.line}:{shown.place.column}"
+
+
+def concise(answer: Answer) -> Iterator[str]:
     """Yield `path:line:column: KB101 message`."""
-    for finding in findings:
-        line, column = _position(kb, finding.path, finding.span.start)
-        yield f"{finding.path}:{line}:{column}: {finding.rule} {finding.message}"
+    for each in answer.shown():
+        yield f"{at(each)}: {each.rule} {each.message}"
 
 
-def text(kb: KnowledgeBase, findings: tuple[Finding, ...], style: Style) -> Iterator[str]:
+def text(answer: Answer) -> Iterator[str]:
     """Yield findings grouped by page, each with its line of the page and a mark below."""
     last = None
-    hidden = secrets(findings)
-    for finding in findings:
-        if finding.path != last:
+    for each in answer.shown():
+        if each.path != last:
             yield from ("",) if last is not None else ()
-            yield style(finding.path, "path")
-            last = finding.path
-        yield from _lines(kb, finding, hidden.get(finding.path, ()), style)
+            yield answer.style(each.path, "path")
+            last = each.path
+        yield from _lines(each, answer.style)
 
 
-def secrets(findings: tuple[Finding, ...]) -> Mapping[str, tuple[Span, ...]]:
-    """Return by page the places that no report may show, whatever finding it speaks of."""
-    found: dict[str, list[Span]] = {}
-    for finding in findings:
-        if finding.secret:
-            found.setdefault(finding.path, []).append(finding.span)
-    return {path: tuple(spans) for path, spans in found.items()}
+def _lines(shown: Shown, style: Style) -> Iterator[str]:
+    line, column, *_ = shown.place
+    rule = style(f"{shown.rule} {shown.name}", shown.severity)
+    yield f"  {line}:{column} {rule}: {shown.message}"
+    if shown.source is not None:
+        width = max(1, min(_width(shown), len(shown.source) - column + 1))
+        cut, shift = _window(shown.source, column - 1)
+        yield f"      {cut}"
+        yield "      " + " " * shift + style("^" * min(width, len(cut) - shift or 1), "dim")
+    if shown.help:
+        yield f"      {style(shown.help, 'dim')}"
 
 
-def source_line(page: Page, line: int, hidden: tuple[Span, ...]) -> str:
-    """Return a line of the page with what is hidden covered."""
-    start = page.lines.offset(line)
-    end = page.text.find("\n", start)
-    end = len(page.text) if end < 0 else end
-    shown = list(page.text[start:end])
-    for span in hidden:
-        for at in range(max(span.start, start), min(span.end, end)):
-            shown[at - start] = COVER
-    return "".join(shown)
-
-
-def _lines(
-    kb: KnowledgeBase, finding: Finding, hidden: tuple[Span, ...], style: Style
-) -> Iterator[str]:
-    line, column = _position(kb, finding.path, finding.span.start)
-    rule = style(f"{finding.rule} {finding.name}", finding.severity or "error")
-    yield f"  {line}:{column} {rule}: {finding.message}"
-    page = kb.pages.get(finding.path)
-    if page and page.text:
-        source = source_line(page, line, hidden)
-        width = max(1, min(finding.span.end - finding.span.start, len(source) - column + 1))
-        shown, shift = _window(source, column - 1)
-        yield f"      {shown}"
-        yield "      " + " " * shift + style("^" * min(width, len(shown) - shift or 1), "dim")
-    if finding.help:
-        yield f"      {style(finding.help, 'dim')}"
+def _width(shown: Shown) -> int:
+    """Return how much of its first line it marks."""
+    place = shown.place
+    if place.line == place.end_line:
+        return place.end_column - place.column
+    return len(shown.source or "")
 
 
 def _window(source: str, column: int) -> tuple[str, int]:
@@ -86,16 +72,36 @@ def _window(source: str, column: int) -> tuple[str, int]:
     return ("…" + cut[1:] if start else cut), column - start
 
 
-def statistics(findings: tuple[Finding, ...]) -> Iterator[str]:
-    """Yield rules by how often they were found, with how many of those can be fixed."""
-    counts = Counter((f.rule, f.name) for f in findings)
-    fixable = Counter(f.rule for f in findings if f.fix)
-    for (rule, name), count in sorted(counts.items(), key=lambda each: (-each[1], each[0])):
-        yield f"{count:6} {rule} {name}" + (f" ({fixable[rule]} fixable)" if fixable[rule] else "")
+def statistics(answer: Answer) -> Iterator[str]:
+    """Yield rules by severity and by how often they were found, with how many can be mended."""
+    last = ""
+    for count in counts(answer):
+        if count["severity"] != last:
+            last = count["severity"]
+            yield answer.style(f"{last}s", last)
+        fixable = f" ({count['fixable']} fixable)" if count["fixable"] else ""
+        yield f"{count['count']:6} {count['rule']} {count['name']}{fixable}"
+
+
+def counts(answer: Answer) -> list[dict[str, Any]]:
+    """Return how often each rule was found: errors first, then by number."""
+    found = Counter((f.severity or "error", f.rule, f.name) for f in answer.findings)
+    fixable = Counter((f.severity or "error", f.rule) for f in answer.findings if f.fix)
+    ordered = sorted(found.items(), key=lambda each: (each[0][0], -each[1], each[0][1]))
+    return [
+        {
+            "rule": rule,
+            "name": name,
+            "severity": severity,
+            "count": count,
+            "fixable": fixable[severity, rule],
+        }
+        for (severity, rule, name), count in ordered
+    ]
 
 
 def summary(
-    findings: tuple[Finding, ...], pages: int, fixed: int, suppressed: int
+    findings: tuple[Finding, ...], pages: int, fixed: int, suppressed: int, known: int = 0
 ) -> Mapping[str, int]:
     """Return the numbers of the last line."""
     return {
@@ -105,37 +111,41 @@ def summary(
         "fixable": sum(bool(finding.fix) for finding in findings),
         "fixed": fixed,
         "suppressed": suppressed,
+        "baseline": known,
+    }
+
+
+def answer_json(answer: Answer) -> dict[str, Any]:
+    """Return the documented JSON; lines and columns from 1 in code points, ends exclusive."""
+    return {
+        "version": VERSION,
+        "findings": [_finding_json(each) for each in answer.shown()],
+        **({"statistics": counts(answer)} if answer.counted else {}),
+        "summary": dict(answer.numbers),
     }
 
 
 def to_json(kb: KnowledgeBase, findings: tuple[Finding, ...], numbers: Mapping[str, int]) -> Any:
-    """Return the documented JSON; lines and columns from 1 in code points, ends exclusive."""
-    return {
-        "version": VERSION,
-        "findings": [_finding_json(kb, finding) for finding in findings],
-        "summary": dict(numbers),
-    }
+    """Return the documented JSON of these findings alone."""
+    return answer_json(answer_of(kb, findings, numbers))
 
 
-def _place(kb: KnowledgeBase, path: str, span: Span) -> dict[str, int]:
-    line, column = _position(kb, path, span.start)
-    end_line, end_column = _position(kb, path, span.end)
-    return {"line": line, "column": column, "end_line": end_line, "end_column": end_column}
-
-
-def _finding_json(kb: KnowledgeBase, finding: Finding) -> dict[str, Any]:
+def _finding_json(shown: Shown) -> dict[str, Any]:
     edits = [
-        {"path": edit.path, **_place(kb, edit.path, edit.span), "new": edit.new}
-        for edit in finding.fix
+        {"path": each.path, **_place_json(each.place), "new": each.new} for each in shown.changes
     ]
     return {
-        "rule": finding.rule,
-        "name": finding.name,
-        "severity": finding.severity,
-        "path": finding.path,
-        **_place(kb, finding.path, finding.span),
-        "message": finding.message,
-        "help": finding.help,
-        "fixable": bool(finding.fix),
+        "rule": shown.rule,
+        "name": shown.name,
+        "severity": shown.severity,
+        "path": shown.path,
+        **_place_json(shown.place),
+        "message": shown.message,
+        "help": shown.help,
+        "fixable": shown.fixable,
         "fix": {"edits": edits} if edits else None,
     }
+
+
+def _place_json(place: Place) -> dict[str, int]:
+    return place._asdict()

@@ -35,6 +35,8 @@ def explained(rule: Rule) -> Iterator[str]:
     yield f"  {rule.severity}, presets: {', '.join(rule.presets)}" + (
         ", --fix mends it" if rule.fixable else ""
     )
+    for name, default in (rule.options or {}).items():
+        yield f"  option {name}, default {default}: [tool.kbtool.rules.{rule.id}]"
     if not rule.default:
         yield f"  off by default: --select {rule.id}"
     yield ""
@@ -60,6 +62,7 @@ def to_json(rules: Sequence[Rule]) -> dict[str, Any]:
                 "fixable": rule.fixable,
                 "default": rule.default,
                 "presets": list(rule.presets),
+                "options": dict(rule.options or {}),
                 "why": why(rule),
             }
             for rule in rules

@@ -12,6 +12,7 @@ from support.base import UNSEAL, committed, edit, pages
 
 from kbtool.cli.lint import command
 from kbtool.lint.rules import RULES
+from kbtool.report.formats import FORMATS
 
 ROOT_HUB, ADR_HUB = "vibe/README.md", "vibe/ADR/README.md"
 ADR, VAULT = (
@@ -307,7 +308,7 @@ def test_a_lint_without_the_engine_says_so_once(base, monkeypatch):
     assert (done.return_value, done.stderr.count("diagrams are not judged")) == (0, 1)
 
 
-@pytest.mark.parametrize("form", ["text", "concise", "json"])
+@pytest.mark.parametrize("form", FORMATS)
 def test_no_report_shows_a_secret(base, form):
     """Neither its own finding nor another one on the same line."""
     old, line = "## What goes wrong\n", f"The token is {TOKEN}, see [this](gone.md).\n"
