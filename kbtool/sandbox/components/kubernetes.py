@@ -45,6 +45,7 @@ egressSelections:
     proxyProtocol: HTTPConnect
     transport: {uds: {udsName: /kb/data/nowhere.sock}}
 """
+_DEFINES: Final = "kind: CustomResourceDefinition"  # such manifests are applied first
 _KUBECONFIG: Final = """
 apiVersion: v1
 kind: Config
@@ -194,6 +195,7 @@ class ApiServer(Server):
         self.part = part
         self.versions = versions
         self.etcd = etcd
+        self.needs = (etcd,)
         self.kube = site.folder("etc", "kube")
 
     def command(self) -> Sequence[str]:
@@ -297,8 +299,10 @@ class ApiServer(Server):
 
     async def settle(self, outputs: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
         """Apply the profile's manifests; return what a Vault needs to review tokens."""
-        for manifests in self.part.manifests:
-            await self._apply(manifests)
+        definitions = [text for text in self.part.manifests if _DEFINES in text]
+        others = [text for text in self.part.manifests if _DEFINES not in text]
+        for manifests in filter(None, (definitions, others)):
+            await self._apply("\n---\n".join(manifests))
         ca = (self.data / "ca.crt").read_text(encoding="ascii")
         tokens = {
             f"{user}_token".replace("-", "_"): self.site.secret(f"{self.name}.{user}")
@@ -315,9 +319,16 @@ class ApiServer(Server):
         folder = self.site.folder("work", "apply")
         (folder / "all.yaml").write_text(manifests, encoding="utf-8")
         await self._kubectl(folder, "apply", "--server-side", "-f", "/kb/work/all.yaml")
-        if "kind: CustomResourceDefinition" in manifests:
-            established = ["--for=condition=Established", "crd", "--all", "--timeout=30s"]
-            await self._kubectl(folder, "wait", *established)
+        await self.wait_for(self._established, "serving its new resources")
+
+    async def _established(self) -> bool:
+        """Return whether every definition is served."""
+        found = await self.call("GET", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions")
+        states = [
+            {each["type"]: each["status"] for each in item.get("status", {}).get("conditions", ())}
+            for item in found["items"]
+        ]
+        return all(state.get("Established") == "True" for state in states)
 
     async def _kubectl(self, folder: Path, *arguments: str) -> None:
         command = [*relayed(self.addresses()), f"{PROGRAMS}/kubectl", "--kubeconfig=/kb/config"]
@@ -380,11 +391,13 @@ class ControllerManager(Server):
     port: ClassVar[int] = 10257
     socket_name: ClassVar[str] = "kcm.sock"
     open_to_steps: ClassVar[bool] = False
+    waits: ClassVar[bool] = True  # it ends when the API server does not answer within 10 s
 
     def __init__(self, site: Site, versions: Mapping[str, str], api: ApiServer) -> None:
         super().__init__("controller-manager", site)
         self.versions = versions
         self.api = api
+        self.needs = (api,)
 
     def command(self) -> Sequence[str]:
         """Run it against the API server's door."""
@@ -396,7 +409,9 @@ class ControllerManager(Server):
             "leader-elect": "false",
             "secure-port": "0",
             "controllers": "*,-nodeipam,-route,-service-lb-controller,-cloud-node-lifecycle",
-            "node-monitor-grace-period": "20s",
+            "node-monitor-grace-period": "40s",
+            "kube-api-qps": "500",  # 20 would have it start for three seconds
+            "kube-api-burst": "500",
             "profiling": "false",
         }
         options = [f"--{name}={value}" for name, value in flags.items()]
