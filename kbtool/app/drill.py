@@ -11,7 +11,7 @@ from kbtool.app.journals import JournalFile, Listener, new_run_id
 from kbtool.app.run import OutputKeeper, files_of, first_fact
 from kbtool.app.runbooks import Opened
 from kbtool.errors import KbError
-from kbtool.runbook.drill import Drill, Mutant, Result, confined, self_healing, useless
+from kbtool.runbook.drill import Drill, Mutant, Result, confined, self_healing, unsound, useless
 from kbtool.runbook.evidence import (
     Circumstances,
     evidence_path,
@@ -150,6 +150,7 @@ class Mutated:
     mutants: list[Mutant]
     useless: tuple[str, ...]
     healing: tuple[str, ...]
+    unsound: tuple[str, ...]
 
 
 def mutate(
@@ -161,7 +162,7 @@ def mutate(
     progress: Callable[[str], None],
     told: Callable[[Mutant], None],
 ) -> Mutated:
-    """Leave out all steps, then each in turn; no evidence is written.
+    """Leave out no step, all steps, then each in turn; no evidence is written.
 
     Raises:
         KbError: the boundary does not hold, or the sandbox failed.
@@ -179,4 +180,5 @@ def mutate(
         sandbox.remove()
         journal.close()
     steps = plan.steps
-    return Mutated(journal.run, found, useless(steps, found), self_healing(steps, found))
+    verdicts = useless(steps, found), self_healing(steps, found), unsound(found)
+    return Mutated(journal.run, found, *verdicts)
