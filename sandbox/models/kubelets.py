@@ -179,10 +179,10 @@ class Kubelets:
         known = (pod.status.container_statuses or [None])[0]
         count = restarts if restarts is not None else (known.restart_count if known else 0)
         ready = phase == "Running" and not reason
-        same_reason = known and (
-            (known.state.waiting.reason if known.state and known.state.waiting else "") == reason
-        )
-        if known and pod.status.phase == phase and same_reason and known.restart_count == count:
+        waits = known.state.waiting if known and known.state else None
+        told = (waits.reason, waits.message) if waits else ("", "")
+        same = told == (reason, message) and known and known.restart_count == count
+        if same and pod.status.phase == phase:
             return
         state = (
             {"waiting": {"reason": reason, "message": message}}
