@@ -13,7 +13,7 @@ READY = "kubectl -n erp get deploy erp -o jsonpath='{.status.readyReplicas}'"
 CRASHES = f"""kubectl -n erp get pods -o jsonpath='{WAITS}' | grep -qx CrashLoopBackOff"""
 # What a person notices, as commands that end well once the damage is there.
 NOTICED = {
-    "power-cut": ["bao status | grep -Eq 'Sealed +true'", f'[ -z "$({READY})" ]'],
+    "power-cut": ["bao status | grep -Eq 'Sealed +true'"],
     "crds-deleted": ["! kubectl -n longhorn-system get volumes.longhorn.io erp-data"],
     "engine-ids-lost": [f'[ -z "$({READY})" ]', CRASHES],
     "vault-sealed": ["bao status | grep -Eq 'Sealed +true'"],

@@ -125,6 +125,6 @@ class Command:
         return self.process.returncode, output
 
 
-def kbtool(*arguments, **kwargs):
+def kbtool(*arguments, timeout=60, **kwargs):
     """Run the command line to its end; return (exit code, all output)."""
-    return Command(*arguments, **kwargs).end()
+    return Command(*arguments, **kwargs).end(timeout)
