@@ -12,7 +12,7 @@ from kbtool.app.parity import drift_of
 from kbtool.app.run import OutputKeeper, files_of, first_fact
 from kbtool.app.runbooks import Opened, profiles_of
 from kbtool.errors import KbError
-from kbtool.runbook.drill import Drill, Mutant, Result, confined, self_healing, useless
+from kbtool.runbook.drill import Drill, Mutant, Result, confined, self_healing, unsound, useless
 from kbtool.runbook.evidence import (
     Circumstances,
     evidence_path,
@@ -163,6 +163,7 @@ class Mutated:
     mutants: list[Mutant]
     useless: tuple[str, ...]
     healing: tuple[str, ...]
+    unsound: tuple[str, ...]
 
 
 def mutate(
@@ -174,7 +175,7 @@ def mutate(
     progress: Callable[[str], None],
     told: Callable[[Mutant], None],
 ) -> Mutated:
-    """Leave out all steps, then each in turn; no evidence is written.
+    """Leave out no step, all steps, then each in turn; no evidence is written.
 
     Raises:
         KbError: the boundary does not hold, or the sandbox failed.
@@ -192,4 +193,5 @@ def mutate(
         sandbox.remove()
         journal.close()
     steps = plan.steps
-    return Mutated(journal.run, found, useless(steps, found), self_healing(steps, found))
+    verdicts = useless(steps, found), self_healing(steps, found), unsound(found)
+    return Mutated(journal.run, found, *verdicts)

@@ -51,6 +51,7 @@ def first_fact(
         "kbtool": __version__,
         "commit": git.head(opened.workspace.root.path),
         "inputs": dict(plan.inputs),
+        "examples": list(plan.examples),
         "steps": dict(step_digests(plan.runbook)),
         "nonce": secrets.token_hex(16),
         "parts": parts,

@@ -117,15 +117,21 @@ def _drilled_json(done: Drilled) -> dict[str, Any]:
 
 def _told(teller: Teller) -> Any:
     def tell(mutant: Mutant) -> None:
-        what = "no step at all" if len(mutant.without) > 1 else f"without {mutant.without[0]}"
+        what = _left_out(mutant.without)
         outcome = f"{mutant.result.verdict}: {mutant.result.reason}".rstrip(": ")
         teller.line(f"  {mutant.scenario}, {what}: {outcome}", "")
 
     return tell
 
 
+def _left_out(steps: tuple[str, ...]) -> str:
+    if not steps:
+        return "every step"
+    return f"without {steps[0]}" if len(steps) == 1 else "no step at all"
+
+
 def _mutated(found: Mutated, steps: list[str], form: str, teller: Teller) -> int:
-    bad = bool(found.useless or found.healing)
+    bad = bool(found.useless or found.healing or found.unsound)
     if form == "json":
         print_json(
             {
@@ -134,6 +140,7 @@ def _mutated(found: Mutated, steps: list[str], form: str, teller: Teller) -> int
                 "needed": [step for step in steps if step not in found.useless],
                 "useless": list(found.useless),
                 "self_healing": list(found.healing),
+                "unsound": list(found.unsound),
                 "mutants": [
                     {
                         "scenario": m.scenario,
@@ -151,6 +158,8 @@ def _mutated(found: Mutated, steps: list[str], form: str, teller: Teller) -> int
         useless = step in found.useless
         word = "useless, or no check sees what it does" if useless else "needed"
         teller.line(f"{step}: {word}", "red" if useless else "green")
+    for name in found.unsound:
+        teller.line(f"{name}: not green with every step in place, so nothing was shown", "red")
     for name in found.healing:
         teller.line(f"{name}: turns green with no step at all: it proves nothing", "red")
     return FINDINGS if bad else CLEAN

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from kbtool.runbook.digest import step_digests
-from kbtool.runbook.model import Expectation, Invariant, Step
+from kbtool.runbook.model import Expectation, Input, Invariant, Step
 from kbtool.runbook.plan import Plan
 
 VERSION: Final = 1
@@ -23,8 +23,7 @@ def _lines(plan: Plan) -> Iterator[str]:
     if guards.requires:
         yield f"  requires {', '.join(guards.requires)}"
     for given in guards.inputs:
-        value = plan.inputs.get(given.name, "(not given)")
-        yield f"  input {given.name} = {value}  {given.description}"
+        yield f"  input {given.name} = {_input(plan, given)}  {given.description}"
     for scenario in plan.scenarios:
         yield f"  scenario {scenario.name}: breaks {', '.join(scenario.faults)}"
     yield from _checks("before", guards.before)
@@ -35,6 +34,14 @@ def _lines(plan: Plan) -> Iterator[str]:
         yield from _step(step)
     yield ""
     yield from _checks("accept", guards.accept)
+
+
+def _input(plan: Plan, given: Input) -> str:
+    value = plan.inputs.get(given.name)
+    if value is not None:
+        return value
+    drilled = f"; a drill takes {given.example}" if given.example else ""
+    return f"(not given{drilled})"
 
 
 def _checks(label: str, expectations: tuple[Expectation, ...]) -> Iterator[str]:
@@ -92,6 +99,7 @@ def plan_json(plan: Plan, lacking: str = "") -> dict[str, Any]:
         "lacking": lacking,
         "digest": plan.digest,
         "inputs": dict(plan.inputs),
+        "examples": {i.name: i.example for i in plan.runbook.guards.inputs if i.example},
         "scenarios": [{"name": s.name, "faults": list(s.faults)} for s in plan.scenarios],
         "before": [e.source for e in plan.runbook.guards.before],
         "always": [always_text(always) for always in plan.runbook.guards.always],

@@ -1,6 +1,7 @@
 """Making checks that look at the world, once or until they are true."""
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 from kbtool.errors import ServerDied
@@ -22,9 +23,11 @@ class Checker:
         clock: Clock,
         record: Record,
         alongside: Callable[[], None] = lambda: None,
+        patience: Mapping[str, float] = MappingProxyType({}),
     ) -> None:
-        """Take also what to look at while waiting."""
+        """Take also what to look at while waiting, and which checks to wait for no longer than."""
         self.alongside = alongside
+        self.patience = patience
         self.sandbox = sandbox
         self.clock = clock
         self.record = record
@@ -43,14 +46,17 @@ class Checker:
     ) -> Verdict:
         """Make the check until it is green or its `within` is over; record the last verdict.
 
+        Patience with it may end earlier.
+
         Raises:
             ServerDied: a server of the sandbox ended meanwhile.
         """
         began = self.clock.monotonic()
+        within = min(expectation.within, self.patience.get(expectation.source, float("inf")))
         while True:
             verdict = self.once(expectation, values)
             waited = self.clock.monotonic() - began
-            if verdict.color == "green" or waited >= expectation.within:
+            if verdict.color == "green" or waited >= within:
                 self._told(expectation, verdict, where, waited)
                 return verdict
             self.watch()

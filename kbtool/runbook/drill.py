@@ -1,7 +1,7 @@
 """The drill: healthy, broken for real, red, walked back to green; and the mutants that prove it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from kbtool.errors import BoundaryError
@@ -9,9 +9,13 @@ from kbtool.runbook.checks import Checker
 from kbtool.runbook.execute import Execution, Outcome
 from kbtool.runbook.model import Expectation, Scenario, Step
 from kbtool.runbook.plan import Plan
-from kbtool.runbook.ports import Answer, Clock, Description, Question, Record, Sandbox
+from kbtool.runbook.ports import Answer, Clock, Description, Fact, Question, Record, Sandbox
 
 RED_WITHIN: Final = 30.0
+# How long a mutant waits for a check: so many times what it took with every step in place, and at
+# least so many seconds. A check that is never green would be waited for to its end every time.
+_TIMES: Final = 10
+_LEAST: Final = 20.0
 Drilled = Literal["green", "red", "not-healthy", "fault-not-seen", "not-broken"]
 
 
@@ -32,7 +36,7 @@ class Mutant:
     """A drill with steps left out, which must not end green."""
 
     scenario: str
-    without: tuple[str, ...]  # all steps: the null drill
+    without: tuple[str, ...]  # all steps: the null drill; none: the control, which must end green
     result: Result
 
     @property
@@ -60,6 +64,7 @@ class Drill:
     files: Mapping[str, bytes]
     outputs: dict[str, str]
     fresh: bool = True
+    patience: dict[str, float] = field(default_factory=dict)  # check → seconds, for mutants
 
     def all(self) -> list[Result]:
         """Drill every scenario of the plan."""
@@ -88,7 +93,7 @@ class Drill:
         return done
 
     def _drilled(self, scenario: Scenario, without: frozenset[str]) -> Result:
-        checker = Checker(self.sandbox, self.clock, self.record)
+        checker = Checker(self.sandbox, self.clock, self.record, patience=self.patience)
         guards = self.plan.runbook.guards
         name = scenario.name
         if problem := self._first_not_green(checker, guards.accept, "healthy"):
@@ -126,6 +131,7 @@ class Drill:
             self.outputs,
             drill=True,
             without=without,
+            patience=self.patience,
         ).run()
 
     def _first_not_green(
@@ -144,21 +150,53 @@ class Drill:
 
     # ------------------------------------------------------------------ mutants
     def mutants(self, told: Callable[[Mutant], None]) -> list[Mutant]:
-        """Leave out all steps, then each in turn, in every scenario."""
+        """Leave out no step, then all, then each in turn, in every scenario.
+
+        The first is the control: where it is not green, the others would prove nothing, and are
+        left.
+        """
         found: list[Mutant] = []
         for scenario in self.plan.scenarios:
             every = tuple(step.id for step in self.plan.steps)
-            for without in dict.fromkeys((every, *((step,) for step in every))):
-                mutant = Mutant(scenario.name, without, self.scenario(scenario, without))
-                found.append(mutant)
-                told(mutant)
+            for without in dict.fromkeys(((), every, *((step,) for step in every))):
+                result = self._mutant(scenario, without)
+                found.append(Mutant(scenario.name, without, result))
+                told(found[-1])
+                if not without and result.verdict != "green":
+                    break
         return found
+
+    def _mutant(self, scenario: Scenario, without: tuple[str, ...]) -> Result:
+        if without:
+            return self.scenario(scenario, without)
+        self.patience.clear()
+        took: dict[str, float] = {}
+        record = self.record
+
+        def watching(fact: Fact) -> None:
+            if fact["kind"] == "check":
+                source, seconds = str(fact["source"]), float(str(fact["seconds"]))
+                took[source] = max(seconds, took.get(source, 0.0))
+            record(fact)
+
+        self.record = watching
+        try:
+            return self.scenario(scenario)
+        finally:
+            self.record = record
+            self.patience.update({s: max(_LEAST, _TIMES * t) for s, t in took.items()})
 
 
 def useless(steps: Sequence[Step], mutants: Sequence[Mutant]) -> tuple[str, ...]:
     """Return the steps that no scenario needs: every drill without them stayed green."""
     needed = {m.without[0] for m in mutants if len(m.without) == 1 and m.caught}
     return tuple(step.id for step in steps if step.id not in needed)
+
+
+def unsound(mutants: Sequence[Mutant]) -> tuple[str, ...]:
+    """Return the scenarios whose control was not green: nothing was shown in them."""
+    controls = (m for m in mutants if not m.without)
+    return tuple(m.scenario for m in controls if m.result.verdict != "green")
 
 
 def self_healing(steps: Sequence[Step], mutants: Sequence[Mutant]) -> tuple[str, ...]:

@@ -63,6 +63,7 @@ class Execution:
     outputs: dict[str, str]
     drill: bool = False
     without: frozenset[str] = frozenset()
+    patience: Mapping[str, float] = field(default_factory=dict)  # see Checker
     state: RunState = field(default_factory=RunState)
     _checker: Checker = field(init=False)
 
@@ -76,15 +77,20 @@ class Execution:
         invariants = Invariants(
             self.plan.runbook.guards.always, self.plan.steps, self.sandbox, self.clock, self.record
         )
-        self._checker = Checker(self.sandbox, self.clock, self.record, invariants.look)
+        self._checker = Checker(
+            self.sandbox, self.clock, self.record, invariants.look, self.patience
+        )
         values = {**self.plan.inputs, **self.state.values}
         ran: list[str] = []
         skipped: list[str] = []
         with ExitStack() as undos:
             for step in self.plan.steps:
                 try:
-                    invariants.enter(step, values)
+                    if step.id not in self.without:
+                        invariants.enter(step, values)
                     did = self._step(step, values, undos)
+                    if did:
+                        invariants.leave()
                 except (StepFailed, Violated) as failure:
                     self.record({"kind": "red", "step": step.id, "reason": str(failure)})
                     reason = f"{step.id}: {failure}"

@@ -50,6 +50,15 @@ class Invariants:
         self._looked = 0.0
         self.look()
 
+    def leave(self) -> None:
+        """End a step: look once more, since a short one may have ended between two looks.
+
+        Raises:
+            Violated: something does not hold.
+        """
+        self._looked = 0.0
+        self.look()
+
     def _covers(self, invariant: Invariant, step: Step) -> bool:
         at = self._order[step.id]
         start = self._order.get(invariant.start or "", 0)

@@ -43,6 +43,7 @@ class Plan:
     inputs: Mapping[str, str]
     scenarios: tuple[Scenario, ...]
     digest: str  # of the runbook, its inputs and the profile's name
+    examples: tuple[str, ...] = ()  # the inputs nobody gave: in a drill their example stands
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -66,21 +67,32 @@ def make_plan(
 ) -> Plan:
     """Return the plan. Without a profile it is judged by its text alone.
 
+    In a drill an input that nobody gives takes its example: the sandbox is made for it. A run is
+    for somebody, who must say what for.
+
     Raises:
         PlanError: naming everything that stands in the way, at once.
     """
-    faults = list(_faults(runbook, inputs, mode))
+    examples = _examples(runbook, inputs) if mode == "drill" else {}
+    faults = list(_faults(runbook, {**examples, **inputs}, mode))
     faults += _profile_faults(runbook, profile) if profile else ()
     faults += production_names(runbook, production)
     scenarios = _scenarios(runbook, scenario, mode, faults)
     if faults:
         raise PlanError(f"{runbook.path} cannot be run:\n  " + "\n  ".join(faults), _hint(mode))
+    values = {**examples, **inputs}
     known = {
-        given.name: inputs[given.name] for given in runbook.guards.inputs if given.name in inputs
+        given.name: values[given.name] for given in runbook.guards.inputs if given.name in values
     }
     name = profile.name if profile else ""
     digest = hexdigest({"runbook": runbook_digest(runbook), "inputs": dict(known), "profile": name})
-    return Plan(runbook, name, known, scenarios, digest)
+    return Plan(runbook, name, known, scenarios, digest, tuple(examples))
+
+
+def _examples(runbook: Runbook, inputs: Mapping[str, str]) -> dict[str, str]:
+    """Return the examples of the inputs that nobody gives."""
+    missing = (given for given in runbook.guards.inputs if given.name not in inputs)
+    return {given.name: given.example for given in missing if given.example}
 
 
 def _hint(mode: Mode) -> str:

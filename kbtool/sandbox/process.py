@@ -4,6 +4,7 @@ import contextlib
 import os
 import select
 import signal
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,15 @@ def start_time(pid: int) -> int | None:
     return None if state in "ZX" else int(rest[18])
 
 
+def stopped(pid: int) -> bool:
+    """Return whether the process stands still, or is gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return True
+    return fields.rpartition(")")[2].split()[0] in "TZX"
+
+
 def proc(pid: int) -> Proc | None:
     """Return the running process of that pid, or None."""
     start = start_time(pid)
@@ -65,6 +75,42 @@ def end(target: Proc, with_signal: int = signal.SIGKILL, wait: float = 10.0) -> 
         return bool(select.select([fd], [], [], wait)[0])
     finally:
         os.close(fd)
+
+
+def tree(root: Proc) -> list[Proc]:
+    """Return a process and all that descend from it, parents first."""
+    children: dict[int, list[int]] = {}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            with contextlib.suppress(OSError):
+                text = Path(f"/proc/{entry}/stat").read_text(encoding="utf-8", errors="replace")
+                parent = int(text.rpartition(")")[2].split()[1])
+                children.setdefault(parent, []).append(int(entry))
+    found, wanted = [], [root.pid]
+    while wanted:
+        pid = wanted.pop(0)
+        found += [each for each in [proc(pid)] if each]
+        wanted += children.get(pid, ())
+    return found if found[:1] == [root] else []
+
+
+def freeze(root: Proc, within: float = 5.0) -> bool:
+    """Make a process and its descendants stand still; return whether all do."""
+    limit = time.monotonic() + within
+    while time.monotonic() < limit:
+        moving = [each for each in tree(root) if not stopped(each.pid)]
+        if not moving:
+            return True
+        for each in moving:
+            end(each, signal.SIGSTOP, 0)
+        time.sleep(0.001)
+    return False
+
+
+def thaw(root: Proc) -> None:
+    """Let a frozen process and its descendants go on."""
+    for each in tree(root):
+        end(each, signal.SIGCONT, 0)
 
 
 def marked(sandbox: str) -> Iterator[Proc]:

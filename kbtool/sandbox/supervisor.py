@@ -11,7 +11,7 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -107,7 +107,7 @@ class Supervisor:
         else:
             await self._load(self._kept if self._kept.exists() else self._seeded)
             self._kept.unlink(missing_ok=True)  # a sandbox that is killed starts from its seed
-            await self._start()
+            await self._start(list(self.servers.values()))
         self._listener = await asyncio.start_unix_server(
             self._serve, f"{HOME}/ctl/sock", limit=64 << 20
         )
@@ -138,16 +138,23 @@ class Supervisor:
         """Make data, keys and seed; keep a copy to reset to."""
         outputs: dict[str, Mapping[str, str]] = {}
         identity: dict[str, Mapping[str, str]] = {}
-        progress("creating " + ", ".join(self.servers))
-        await asyncio.gather(*(server.create() for server in self.servers.values()))
+        progress("creating and starting " + ", ".join(self.servers))
         self._make_hosts()
-        progress("starting " + ", ".join(self.servers))
-        real = [server for server in self.servers.values() if server.real]
-        await asyncio.gather(*(server.start() for server in real))
-        for server in real:
+        created = {
+            name: asyncio.create_task(server.create()) for name, server in self.servers.items()
+        }
+
+        async def raise_(server: Server, needed: Sequence[asyncio.Task[None]]) -> None:
+            await asyncio.gather(*(created[each.name] for each in (server, *server.needs)))
+            if server.waits:
+                await asyncio.gather(*needed)
+            await server.launch()
+            await server.begin()
+            await asyncio.gather(*needed)
             progress(f"seeding and configuring {server.name}")
             outputs[server.name] = await server.settle(outputs)
-        await asyncio.gather(*(each.start() for each in self.servers.values() if not each.real))
+
+        await self._all(raise_)
         for name, server in self.servers.items():
             identity[name] = await server.identity()
         await self._make_step_secrets()
@@ -156,6 +163,16 @@ class Supervisor:
         await self._keep_seed()
         progress("proving identity")
         await self.identify()
+
+    async def _all(
+        self, do: Callable[[Server, Sequence[asyncio.Task[None]]], Coroutine[Any, Any, None]]
+    ) -> None:
+        """Do something to every server at once; each is told the tasks of those it needs."""
+        tasks: dict[str, asyncio.Task[None]] = {}
+        for name, server in self.servers.items():
+            needed = [tasks[each.name] for each in server.needs]
+            tasks[name] = asyncio.create_task(do(server, needed))
+        await asyncio.gather(*tasks.values())
 
     async def _make_step_secrets(self) -> None:
         for name, source in self.profile.secrets.items():
@@ -173,15 +190,28 @@ class Supervisor:
             raise SandboxError(f"the seed failed: {done['stderr'].strip()[-400:]}")
 
     async def _keep_seed(self) -> None:
+        """Copy the data while nobody moves: the models first, since they act on what they see."""
         progress("keeping the seed")
-        for server in self.servers.values():
-            await server.keep_seed()
-        await self._stop_servers()
-        await snapshot.save(self.site.home / "data", self._seeded)
-        await self._start()
+        models = [server for server in self.servers.values() if not server.real]
+        real = [server for server in self.servers.values() if server.real]
+        try:
+            await asyncio.gather(*(server.hold() for server in models))
+            await asyncio.gather(*(server.keep_seed() for server in real))
+            await asyncio.gather(*(server.hold() for server in real))
+            await snapshot.save(self.site.home / "data", self._seeded)
+        finally:
+            await asyncio.gather(*(server.release() for server in (*real, *models)))
 
-    async def _start(self) -> None:
-        await asyncio.gather(*(server.start() for server in self.servers.values()))
+    async def _start(self, servers: Sequence[Server]) -> None:
+        """Start servers, and make all usable."""
+
+        async def start(server: Server, needed: Sequence[asyncio.Task[None]]) -> None:
+            if server.waits:
+                await asyncio.gather(*needed)
+            if server in servers:
+                await server.start()
+
+        await self._all(start)
         for server in self.servers.values():
             await server.resume()
 
@@ -340,9 +370,7 @@ class Supervisor:
             for name in ("home", "work"):
                 shutil.rmtree(self.site.home / name, ignore_errors=True)
                 (self.site.home / name).mkdir(mode=0o700)
-            await asyncio.gather(*(server.start() for server in others))
-            for server in self.servers.values():
-                await server.resume()
+            await self._start(others)
             await self.identify()
         return {}
 

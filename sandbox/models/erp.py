@@ -43,7 +43,7 @@ def _database(secret: dict[str, str]) -> str:
             dbname="erp",
             user=login["username"],
             password=login["password"],
-            connect_timeout=3,
+            connect_timeout=10,
         ) as connection:
             connection.execute("SELECT 1")
     except psycopg.Error as error:

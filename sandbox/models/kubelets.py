@@ -18,6 +18,7 @@ from lab import HOSTS, Kind, Object, connect, run
 
 DRIVER = "driver.longhorn.io"
 LOST = "sandbox.kbtool/lost"  # a node with this label is down
+HEARTBEAT = 5  # seconds; a node that says nothing for longer is taken for lost
 BACK_OFF = (1, 2, 4, 8)  # seconds; a real kubelet takes 10 s to 5 min
 PROGRAMS: dict[str, Callable[["Pod"], str]] = {"erp": erp.fault}
 
@@ -96,11 +97,12 @@ class Kubelets:
         for node in self.core.list_node().items:
             lost = LOST in (node.metadata.labels or {})
             wanted = "Unknown" if lost else "True"
-            now = {c.type: c.status for c in (node.status.conditions or ())}
-            if now.get("Ready") != wanted:
+            now = {c.type: c for c in (node.status.conditions or ())}.get("Ready")
+            if now is None or now.status != wanted or (not lost and _silent(now)):
                 reason = "NodeStatusUnknown" if lost else "KubeletReady"
                 condition = {"type": "Ready", "status": wanted, "reason": reason}
-                condition |= {"lastHeartbeatTime": _now(), "lastTransitionTime": _now()}
+                since = now.last_transition_time if now and now.status == wanted else None
+                condition |= {"lastHeartbeatTime": _now(), "lastTransitionTime": since or _now()}
                 body = {"status": {"conditions": [condition]}}
                 self.core.patch_node_status(node.metadata.name, body)
             up += [] if lost else [node.metadata.name]
@@ -177,10 +179,10 @@ class Kubelets:
         known = (pod.status.container_statuses or [None])[0]
         count = restarts if restarts is not None else (known.restart_count if known else 0)
         ready = phase == "Running" and not reason
-        same_reason = known and (
-            (known.state.waiting.reason if known.state and known.state.waiting else "") == reason
-        )
-        if known and pod.status.phase == phase and same_reason and known.restart_count == count:
+        waits = known.state.waiting if known and known.state else None
+        told = (waits.reason, waits.message) if waits else ("", "")
+        same = told == (reason, message) and known and known.restart_count == count
+        if same and pod.status.phase == phase:
             return
         state = (
             {"waiting": {"reason": reason, "message": message}}
@@ -220,6 +222,12 @@ def _history(pod: Any) -> tuple[int, float]:
     last = known.last_state.terminated if known.last_state else None
     waits = bool(known.state and known.state.waiting and known.restart_count)
     return known.restart_count, last.finished_at.timestamp() if waits and last else 0.0
+
+
+def _silent(ready: Any) -> bool:
+    """Return whether a node's last sign of life is due to be followed by another."""
+    last = ready.last_heartbeat_time
+    return not last or abs(time.time() - last.timestamp()) > HEARTBEAT
 
 
 def _now() -> str:

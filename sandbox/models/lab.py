@@ -85,6 +85,13 @@ def connect() -> None:
     client.Configuration.set_default(settings)
 
 
+def said(error: Exception) -> str:
+    """Return an error in a line that is the same each time it happens."""
+    if isinstance(error, client.ApiException):
+        return f"{error.status}: {str(error.body)[:1000]}"
+    return f"{type(error).__name__}: {error}".strip()[:1000]
+
+
 def run(reconcile: Callable[[], None]) -> None:
     """Reconcile for ever; stand still while told to, and say so."""
     last = ""
@@ -99,9 +106,9 @@ def run(reconcile: Callable[[], None]) -> None:
             seen = ""
             READY.touch()
         except (client.ApiException, HTTPError, OSError) as error:
-            seen = f"{type(error).__name__}: {error}".strip()
+            seen = said(error)
         if seen and seen != last:
-            sys.stderr.write(seen[:2000] + "\n")
+            sys.stderr.write(seen + "\n")
             sys.stderr.flush()
         last = seen
         time.sleep(PERIOD)

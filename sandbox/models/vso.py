@@ -104,12 +104,19 @@ class Operator:
         self._say(each, "True", "SecretSynced", "the Secret holds a credential of this lease")
 
     def _login(self, auth: Object) -> str:
-        """Log in over the Kubernetes auth backend, with a token made for this purpose only."""
+        """Log in over the Kubernetes auth backend, with a token made for this purpose only.
+
+        Raises:
+            Refused: the cluster gives none, or Vault, which has it reviewed, does not take it.
+        """
         account = auth["spec"]["kubernetes"]["serviceAccount"]
         wanted = {"spec": {"audiences": [], "expirationSeconds": 600}}
-        token = self.core.create_namespaced_service_account_token(
-            account, auth["metadata"]["namespace"], wanted
-        )
+        try:
+            token = self.core.create_namespaced_service_account_token(
+                account, auth["metadata"]["namespace"], wanted
+            )
+        except client.ApiException as error:
+            raise Refused(f"no token for service account {account}: {error.reason}") from error
         body = {"role": auth["spec"]["kubernetes"]["role"], "jwt": token.status.token}
         return vault("POST", f"auth/{auth['spec']['mount']}/login", body)["auth"]["client_token"]
 

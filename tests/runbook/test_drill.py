@@ -4,7 +4,7 @@ import pytest
 from support.runbook import GUARDS, FakeClock, FakeSandbox, plan, step
 
 from kbtool.errors import BoundaryError
-from kbtool.runbook.drill import Drill, confined, self_healing, useless
+from kbtool.runbook.drill import Drill, Mutant, confined, self_healing, unsound, useless
 from kbtool.runbook.ports import Description, Layer
 
 
@@ -90,7 +90,7 @@ def mutants(*steps, **kwargs):
 
 def test_a_needed_step_is_missed():
     steps, found = mutants()
-    assert [(m.without, m.caught) for m in found] == [(("S1",), True)]
+    assert [(m.without, m.caught) for m in found] == [((), False), (("S1",), True)]
     assert useless(steps, found) == ()
     assert self_healing(steps, found) == ()
 
@@ -118,8 +118,61 @@ def test_a_fault_that_heals_itself_proves_nothing():
 
 def test_an_end_that_proves_nothing_is_not_counted_as_caught():
     """Leaving a step out and then not being broken at all says nothing about the step."""
-    _, found = mutants(unseen=("vault-sealed",))
-    assert [m.caught for m in found] == [False]
+    drill, _, _ = drilled(unseen=("vault-sealed",))
+    (scenario,) = drill.plan.scenarios
+    assert not Mutant("sealed", ("S1",), drill.scenario(scenario, ("S1",))).caught
+
+
+def test_where_the_control_is_not_green_nothing_is_shown():
+    steps, found = mutants(scripts={})
+    assert [m.without for m in found] == [()]
+    assert unsound(found) == ("sealed",)
+    assert useless(steps, found) == ("S1",)
+
+
+def test_a_mutant_waits_no_longer_than_the_control_gives_reason_to():
+    guards = GUARDS.replace("== 200`", "== 200` within 1h")
+    drill, _, journal = drilled(guards=guards)
+    _, mutant = drill.mutants(lambda _: None)
+    assert mutant.caught
+    waited = [f["seconds"] for f in journal if f["kind"] == "check" and f["where"] == "accept"]
+    assert waited[0] == 0
+    assert 20 <= waited[1] < 21
+
+
+ALWAYS = GUARDS + "- **Always**: `http vault/health {.n} < 2` from S2 until S3\n"
+STEPS = [
+    step(f"S{number} [AGENT] x", block=block)
+    for number, block in enumerate(("a", "b", "repair"), 1)
+]
+
+
+def raised(world):
+    world["body"] = {"n": 2}
+
+
+@pytest.mark.parametrize(
+    ("scripts", "ran", "reason"),
+    [
+        ({}, ("S1", "S2", "S3"), ""),
+        ({"a": raised}, ("S1", "S2"), "S2: Always `http vault/health {.n} < 2`: 2"),
+        ({"b": raised}, ("S1", "S2"), "S2: Always `http vault/health {.n} < 2`: 2"),
+        ({"repair": lambda world: (raised(world), heal(world))[1]}, ("S1", "S2", "S3"), ""),
+    ],
+)
+def test_always_stops_the_run_between_its_steps_only(scripts, ran, reason):
+    faults = {"vault-sealed": lambda world: world.update(status=503, body={"n": 1})}
+    found = result(*STEPS, guards=ALWAYS, faults=faults, scripts={"repair": heal, **scripts})
+    assert (found.outcome.ran, found.outcome.reason) == (ran, reason)
+
+
+def test_a_step_that_is_left_out_is_not_watched():
+    """The null drill must be judged by what a user sees, not by a guard of steps nobody took."""
+    faults = {"vault-sealed": lambda world: world.update(status=503, body={"n": 9})}
+    drill, _, _ = drilled(*STEPS, guards=ALWAYS, faults=faults)
+    (scenario,) = drill.plan.scenarios
+    nothing = drill.scenario(scenario, ("S1", "S2", "S3"))
+    assert nothing.reason.startswith("Accept: ")
 
 
 def description(*layers):

@@ -4,6 +4,7 @@ import pytest
 from support.runbook import GUARDS, PROFILE, plan, runbook, step
 
 from kbtool.errors import PlanError
+from kbtool.report.plan import plan_text
 from kbtool.runbook.plan import missing
 
 HUMAN = "S1 [HUMAN] x"
@@ -24,7 +25,7 @@ HUMAN = "S1 [HUMAN] x"
         (step(), GUARDS + "- **Requires**: longhorn\n", "requires longhorn"),
         (step(), GUARDS.replace("vault-sealed", "vault-seald"), "did you mean 'vault-sealed'?"),
         (step(), "- **Accept**: `http vault/x status == 200`\n", "no Break in its Guards"),
-        (step(), GUARDS + "- **Inputs**: `VOLUME` (the volume, e.g. `erp`)\n", "--input VOLUME=erp"),
+        (step(), GUARDS + "- **Inputs**: `VOLUME` (the volume)\n", "--input VOLUME=…"),
     ],
 )  # fmt: skip
 def test_refusals(text, guards, said):
@@ -95,6 +96,27 @@ def test_inputs_scenarios_and_digest():
         plan(step(), guards=guards, inputs={"VOLUME": "a"}, scenario="othr")
     with pytest.raises(PlanError, match="no input 'VOLUM'"):
         plan(step(), guards=guards, inputs={"VOLUM": "a", "VOLUME": "a"})
+
+
+GIVEN = GUARDS + "- **Inputs**: `VOLUME` (the volume, e.g. `erp`), `COUNT` (how many, e.g. `3`)\n"
+
+
+def test_a_drill_takes_the_example_of_an_input_nobody_gives():
+    drilled = plan(step(), guards=GIVEN, inputs={"COUNT": "5"})
+    assert drilled.inputs == {"VOLUME": "erp", "COUNT": "5"}
+    assert drilled.examples == ("VOLUME",)
+    said = plan(step(), guards=GIVEN, inputs={"VOLUME": "erp", "COUNT": "5"})
+    assert said.examples == ()
+    assert said.digest == drilled.digest
+
+
+def test_a_run_takes_no_example():
+    with pytest.raises(PlanError) as refused:
+        plan(step(), guards=GIVEN, inputs={"COUNT": "5"}, mode="run")
+    assert "--input VOLUME=erp" in refused.value.message
+    shown = plan(step(), guards=GIVEN, mode="plan")
+    assert shown.inputs == {}
+    assert "input VOLUME = (not given; a drill takes erp)" in plan_text(shown)
 
 
 def test_a_secret_captured_earlier_may_be_used_later():

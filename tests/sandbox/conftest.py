@@ -1,9 +1,12 @@
 import socket
 import threading
+from pathlib import Path
 
 import pytest
 from support.sandbox import ROOT, Listener, fresh
 
+from kbtool.errors import RequirementError
+from kbtool.sandbox import assets
 from kbtool.sandbox.profile import load_profile
 
 
@@ -22,6 +25,24 @@ def profile():
 def box(profile, tmp_path_factory):
     """One sandbox for all tests that leave it as it was."""
     with fresh(profile, tmp_path_factory.mktemp("box")) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="session")
+def controlplane():
+    """The profile; skipped where its programs are not built: `kbtool sandbox assets`."""
+    found = load_profile(ROOT / "sandbox" / "profiles", "controlplane")
+    try:
+        assets.require(Path(found.components["kubernetes"].programs))
+    except RequirementError as error:
+        pytest.skip(f"{error.message}: {error.hint}")
+    return found
+
+
+@pytest.fixture(scope="module")
+def plane(controlplane, tmp_path_factory):
+    """One control plane for a module: starting it takes seconds."""
+    with fresh(controlplane, tmp_path_factory.mktemp("plane")) as sandbox:
         yield sandbox
 
 

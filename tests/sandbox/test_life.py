@@ -11,13 +11,13 @@ import time
 from pathlib import Path
 
 import pytest
-from support.sandbox import ROOT, Command, fresh, kbtool, own_secret, run
+from support.sandbox import ROOT, Command, eventually, fresh, kbtool, own_secret, run
 
 from kbtool.app.journals import JournalFile
 from kbtool.errors import SandboxError, ServerDied
 from kbtool.runbook.journal import read_journal
 from kbtool.runbook.ports import SqlQuery
-from kbtool.sandbox.process import Proc, boot_id, end, marked, start_time
+from kbtool.sandbox.process import Proc, boot_id, end, freeze, marked, proc, start_time, thaw, tree
 from kbtool.sandbox.registry import Entry, entries
 
 SEEDED = SqlQuery("postgres", "SELECT count(*) FROM recovery_check")
@@ -113,6 +113,26 @@ def test_somebody_elses_process_is_spared():
     finally:
         innocent.kill()
         innocent.wait()
+
+
+def test_a_frozen_process_and_its_children_stand_still(tmp_path):
+    ticks = tmp_path / "ticks"
+    script = f"(while :; do echo x >> {ticks}; sleep 0.01; done) & wait"
+    process = subprocess.Popen(["bash", "-c", script], start_new_session=True)
+    root = proc(process.pid)
+    try:
+        eventually(ticks.exists, True)
+        assert len(tree(root)) >= 2
+        assert freeze(root)
+        before = ticks.read_text()
+        time.sleep(0.2)
+        assert ticks.read_text() == before
+        thaw(root)
+        eventually(ticks.read_text, lambda now: len(now) > len(before))
+        assert tree(Proc(root.pid, root.start + 1, root.boot)) == []  # somebody else's pid by now
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def left_over(state):

@@ -9,6 +9,7 @@ from support.base import UNSEAL, edit, pages
 from support.sandbox import kbtool
 from support.terminal import Terminal
 
+RECOVERY = "vibe/runbooks/power-cut-recovery.md"
 EVIDENCE = UNSEAL.replace(".md", ".evidence.json")
 UNSEAL_STEP = re.compile(r"### S2 \[HUMAN\].*?(?=### S3)", re.DOTALL)
 
@@ -62,6 +63,37 @@ def test_green_three_times_and_nothing_left(base, run, tmp_path):
         }
     assert run("lint")[0] == 0
     assert run("verify")[0] == 0
+
+
+@pytest.mark.slow
+def test_the_recovery_from_a_power_cut_three_times_without_a_person(
+    controlplane, base, run, tmp_path
+):
+    recovery, proof = base / RECOVERY, base / RECOVERY.replace(".md", ".evidence.json")
+    proof.unlink()
+    recovery.write_text(re.sub(r"> \*\*Last Verified\*\*: .*\n", "", recovery.read_text()))
+    texts = []
+    for _ in range(3):
+        code, text = run("drill", RECOVERY, "--profile", "controlplane", timeout=1200)
+        assert code == 0, text
+        assert gone(tmp_path)
+        texts.append((proof.read_bytes(), recovery.read_bytes()))
+    assert texts[0] == texts[1] == texts[2]
+    assert "> **Last Verified**: " in texts[0][1].decode()
+    entries = json.loads(texts[0][0])["profiles"]["controlplane"]["scenarios"]
+    assert len(entries) == 4
+    for entry in entries.values():
+        assert entry["verdict"] == "green"
+        assert entry["turned_red"]
+        assert all(layer["held"] for layer in entry["layers"])
+        modelled = [part["name"] for part in entry["parts"] if not part["real"]]
+        assert sorted(modelled) == ["argocd", "kubelets", "longhorn", "vso"]
+        assert len(entry["parts"]) == len(modelled) + 5
+    assert {step for entry in entries.values() for step in entry["ran"]} == set(
+        next(iter(entries.values()))["steps"]
+    )
+    assert run("lint")[0] == 0
+    assert run("verify", RECOVERY)[0] == 0
 
 
 def test_without_the_unseal_step_it_is_red(base, run, tmp_path):

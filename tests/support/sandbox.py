@@ -36,13 +36,29 @@ def fresh(profile, folder):
 
 def run(sandbox, script, timeout=20.0, **action):
     """Run a block to its end, as the runner does."""
-    running = sandbox.start(
-        Action("S1", action.pop("shell", "bash"), script, "operator", timeout, **action)
-    )
+    shell, on = action.pop("shell", "bash"), action.pop("on", "operator")
+    running = sandbox.start(Action("S1", shell, script, on, timeout, **action))
     while (done := running.poll()) is None:
         time.sleep(0.01)
     running.close()
     return done
+
+
+def output(sandbox, script, **action):
+    """What a block prints; it must end well."""
+    done = run(sandbox, script, **{"timeout": 120.0} | action)
+    assert done.exit == 0, (script, done.stdout, done.stderr)
+    return done.stdout.strip()
+
+
+def eventually(see, wanted, within=60.0):
+    """Look until what is seen is what is wanted (a value, or a condition on it)."""
+    holds = wanted if callable(wanted) else lambda seen: seen == wanted
+    limit = time.monotonic() + within
+    while not holds(seen := see()):
+        assert time.monotonic() < limit, f"still {seen!r}"
+        time.sleep(0.1)
+    return seen
 
 
 def plant(sandbox, name, value):
@@ -109,6 +125,6 @@ class Command:
         return self.process.returncode, output
 
 
-def kbtool(*arguments, **kwargs):
+def kbtool(*arguments, timeout=60, **kwargs):
     """Run the command line to its end; return (exit code, all output)."""
-    return Command(*arguments, **kwargs).end()
+    return Command(*arguments, **kwargs).end(timeout)

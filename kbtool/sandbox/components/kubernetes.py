@@ -45,6 +45,7 @@ egressSelections:
     proxyProtocol: HTTPConnect
     transport: {uds: {udsName: /kb/data/nowhere.sock}}
 """
+_DEFINES: Final = "kind: CustomResourceDefinition"  # such manifests are applied first
 _KUBECONFIG: Final = """
 apiVersion: v1
 kind: Config
@@ -194,6 +195,7 @@ class ApiServer(Server):
         self.part = part
         self.versions = versions
         self.etcd = etcd
+        self.needs = (etcd,)
         self.kube = site.folder("etc", "kube")
 
     def command(self) -> Sequence[str]:
@@ -297,8 +299,10 @@ class ApiServer(Server):
 
     async def settle(self, outputs: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
         """Apply the profile's manifests; return what a Vault needs to review tokens."""
-        for manifests in self.part.manifests:
-            await self._apply(manifests)
+        definitions = [text for text in self.part.manifests if _DEFINES in text]
+        others = [text for text in self.part.manifests if _DEFINES not in text]
+        for manifests in filter(None, (definitions, others)):
+            await self._apply("\n---\n".join(manifests))
         ca = (self.data / "ca.crt").read_text(encoding="ascii")
         tokens = {
             f"{user}_token".replace("-", "_"): self.site.secret(f"{self.name}.{user}")
@@ -315,9 +319,16 @@ class ApiServer(Server):
         folder = self.site.folder("work", "apply")
         (folder / "all.yaml").write_text(manifests, encoding="utf-8")
         await self._kubectl(folder, "apply", "--server-side", "-f", "/kb/work/all.yaml")
-        if "kind: CustomResourceDefinition" in manifests:
-            established = ["--for=condition=Established", "crd", "--all", "--timeout=30s"]
-            await self._kubectl(folder, "wait", *established)
+        await self.wait_for(self._established, "serving its new resources")
+
+    async def _established(self) -> bool:
+        """Return whether every definition is served."""
+        found = await self.call("GET", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions")
+        states = [
+            {each["type"]: each["status"] for each in item.get("status", {}).get("conditions", ())}
+            for item in found["items"]
+        ]
+        return all(state.get("Established") == "True" for state in states)
 
     async def _kubectl(self, folder: Path, *arguments: str) -> None:
         command = [*relayed(self.addresses()), f"{PROGRAMS}/kubectl", "--kubeconfig=/kb/config"]
@@ -343,14 +354,25 @@ class ApiServer(Server):
         return {"marker": marker["data"]["value"], "system": system["metadata"]["uid"]}
 
     async def identify(self) -> str:
-        """Compare the marker and kube-system's UID, over TLS with this sandbox's own authority."""
+        """Compare the marker and kube-system's UID, over TLS with this sandbox's own authority.
+
+        Without its store the authority must do, so that what was begun can still be taken back.
+        """
         try:
+            if not self.etcd.running:
+                await asyncio.to_thread(self._greet)
+                return "process and certificate authority (its store does not run)"
             seen = await self._seen()
         except ssl.SSLError as error:
             raise BoundaryError(f"{self.name} has not this sandbox's certificate") from error
         if seen != self.site.state()["identity"][self.name]:
             raise BoundaryError(f"{self.name} is not the cluster this sandbox made")
         return "process, certificate authority, kube-system's UID and a secret marker"
+
+    def _greet(self) -> None:
+        connection = _Tls(self, (self.data / "ca.crt").read_text(encoding="ascii"))
+        connection.connect()
+        connection.close()
 
     def version(self) -> str:
         """Return the program's version."""
@@ -380,11 +402,13 @@ class ControllerManager(Server):
     port: ClassVar[int] = 10257
     socket_name: ClassVar[str] = "kcm.sock"
     open_to_steps: ClassVar[bool] = False
+    waits: ClassVar[bool] = True  # it ends when the API server does not answer within 10 s
 
     def __init__(self, site: Site, versions: Mapping[str, str], api: ApiServer) -> None:
         super().__init__("controller-manager", site)
         self.versions = versions
         self.api = api
+        self.needs = (api,)
 
     def command(self) -> Sequence[str]:
         """Run it against the API server's door."""
@@ -396,7 +420,9 @@ class ControllerManager(Server):
             "leader-elect": "false",
             "secure-port": "0",
             "controllers": "*,-nodeipam,-route,-service-lb-controller,-cloud-node-lifecycle",
-            "node-monitor-grace-period": "20s",
+            "node-monitor-grace-period": "40s",
+            "kube-api-qps": "500",  # 20 would have it start for three seconds
+            "kube-api-burst": "500",
             "profiling": "false",
         }
         options = [f"--{name}={value}" for name, value in flags.items()]

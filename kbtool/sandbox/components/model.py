@@ -24,12 +24,12 @@ class ModelServer(Server):
         super().__init__(model.name, site)
         self.model = model
         self.api = [each for each in servers.values() if isinstance(each, ApiServer)]
-        self.needed = [*self.api, *(servers[name] for name in model.needs)]
+        self.needs = [*self.api, *(servers[name] for name in model.needs)]
         self.code = site.folder("etc", f"models/{model.name}")
 
     def command(self) -> Sequence[str]:
         """Run its program; `-P` is left out so that it finds its siblings."""
-        doors = [server.addresses() for server in self.needed]
+        doors = [server.addresses() for server in self.needs]
         return (*relayed(*doors), sys.executable, "-s", "-E", f"/kb/models/{self.model.program}")
 
     def binds(self) -> Sequence[Bind]:
@@ -39,7 +39,7 @@ class ModelServer(Server):
             ("--bind", str(self.data), "/kb/data"),
             ("--ro-bind", str(self.code), "/kb/models"),
             *(("--ro-bind", str(config), "/kb/kubeconfig") for config in configs),
-            *(server.door_bind() for server in self.needed),
+            *(server.door_bind() for server in self.needs),
             *((("--bind", str(self.site.hosts), "/kb/hosts"),) if self.model.hosts else ()),
         )
 
@@ -50,12 +50,24 @@ class ModelServer(Server):
         for flag in ("ready", "pause", "paused"):
             (self.data / flag).unlink(missing_ok=True)
 
+    async def begin(self) -> None:
+        """Alone it comes to nothing."""
+
+    async def settle(self, _outputs: Mapping[str, Mapping[str, str]]) -> Mapping[str, str]:
+        """Wait until it has looked at the world for the first time."""
+        await self.wait_for(self.ready, "ready")
+        return {}
+
     def can_restore(self) -> bool:
         """It keeps nothing in memory: standing still is enough."""
         return self.running and all(api.can_restore() for api in self.api)
 
     async def restore(self) -> None:
         """Stand still until `resume`, so that it does not act on a world half restored."""
+        await self.hold()
+
+    async def hold(self) -> None:
+        """Stand still between two looks at the world."""
         (self.data / "paused").unlink(missing_ok=True)
         (self.data / "pause").touch()
         await self.wait_for(self._paused, "paused")
@@ -64,6 +76,10 @@ class ModelServer(Server):
         return (self.data / "paused").exists()
 
     async def resume(self) -> None:
+        """Go on."""
+        await self.release()
+
+    async def release(self) -> None:
         """Go on."""
         (self.data / "pause").unlink(missing_ok=True)
 

@@ -71,18 +71,18 @@ class OpenBaoServer(Server):
         """Take also the servers it is a client of."""
         super().__init__(part.name, site)
         self.part = part
-        self.needed = needed
+        self.needs = needed
 
     def command(self) -> Sequence[str]:
         """Run the server behind its relay, which also leads to the servers it is a client of."""
         options = ["--serve", f"/kb/s/{self.socket_name}={self.port}"]
-        options += [server.addresses() for server in self.needed]
+        options += [server.addresses() for server in self.needs]
         return (*relayed(*options), str(program()), "server", "-config=/kb/data/bao.hcl")
 
     def binds(self) -> Sequence[Bind]:
         """See its own data, its own socket folder, and the doors of the servers it needs."""
         own = (("--bind", str(self.data), "/kb/data"), ("--bind", str(self.sockets), "/kb/s"))
-        return (*own, *(server.door_bind() for server in self.needed))
+        return (*own, *(server.door_bind() for server in self.needs))
 
     def before_start(self) -> None:
         """Remove the socket of a killed predecessor."""
@@ -177,12 +177,16 @@ class OpenBaoServer(Server):
             return False
         return True
 
+    async def begin(self) -> None:
+        """Initialise and unseal it."""
+        await super().begin()
+        await self.initialise()
+
     async def settle(self, outputs: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
-        """Initialise, unseal, and write the profile's setup.
+        """Write the profile's setup.
 
         In it `${component.name}` stands for another component's output.
         """
-        await self.initialise()
         for path, data in self.part.setup:
             filled = json.loads(_filled(json.dumps(data), outputs))
             await self._write_when_ready(path, filled)

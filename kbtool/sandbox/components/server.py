@@ -13,11 +13,11 @@ from typing import Any, ClassVar, Final
 
 from kbtool.errors import BoundaryError, SandboxError
 from kbtool.sandbox.door import Door
-from kbtool.sandbox.process import end
+from kbtool.sandbox.process import end, freeze, thaw
 from kbtool.sandbox.profile import SecretSource
 from kbtool.sandbox.site import Bind, Site, Spawned, tail
 
-READY_WITHIN: Final = 30.0
+READY_WITHIN: Final = 60.0  # on a busy machine
 _RELAY: Final = str(Path(__file__).parent.parent / "relay.py")
 
 
@@ -28,6 +28,7 @@ class Server(ABC):
     socket_name: ClassVar[str]
     open_to_steps: ClassVar[bool] = True  # whether steps and checks find its door
     real: ClassVar[bool] = True  # not a model
+    waits: ClassVar[bool] = False  # started only when those it needs are there: else it gives up
     stop_with: ClassVar[int] = signal.SIGKILL  # for data that survives it
 
     def __init__(self, name: str, site: Site) -> None:
@@ -39,6 +40,7 @@ class Server(ABC):
         self.socket = self.sockets / self.socket_name
         self.door = Door(self.doors / self.socket_name, self.socket, self.pid)
         self.log = site.home / "log" / f"{name}.log"
+        self.needs: Sequence[Server] = ()  # it is a client of these
         self.wanted = False  # whether it should be running
         self._spawned: Spawned | None = None
         self._watcher: asyncio.Task[None] | None = None
@@ -80,8 +82,15 @@ class Server(ABC):
     async def create(self) -> None:  # noqa: B027 - not every kind has something to make
         """Make its data, before it starts for the first time."""
 
+    async def begin(self) -> None:
+        """Bring it, started for the first time, as far as it comes alone."""
+        await self.wait_for(self.ready, "ready")
+
     async def settle(self, _outputs: Mapping[str, Mapping[str, str]]) -> Mapping[str, str]:
-        """Seed and configure it once, running; return what the setup of later servers may name."""
+        """Seed and configure it once, those it needs being settled.
+
+        Returns what the setup of servers that need it may name.
+        """
         return {}
 
     async def identity(self) -> Mapping[str, str]:
@@ -91,8 +100,24 @@ class Server(ABC):
     async def resume(self) -> None:  # noqa: B027 - most are usable once they answer
         """Make it usable again after a start."""
 
-    async def keep_seed(self) -> None:  # noqa: B027 - for those that can go back while they run
-        """Remember the seeded state, running."""
+    async def keep_seed(self) -> None:  # noqa: B027 - for those that have something to do for it
+        """Remember the seeded state, running, or make it quick to start from."""
+
+    async def hold(self) -> None:
+        """Stand still, so that its data can be copied: what is copied is what a kill would leave.
+
+        Raises:
+            SandboxError: it does not stand still.
+        """
+        init = self._spawned.init if self._spawned else None
+        if init and not await asyncio.to_thread(freeze, init):
+            raise SandboxError(f"{self.name} does not stand still")
+
+    async def release(self) -> None:
+        """Go on."""
+        init = self._spawned.init if self._spawned else None
+        if init:
+            await asyncio.to_thread(thaw, init)
 
     def can_restore(self) -> bool:
         """Return whether it can go back to the seeded state while it runs."""
@@ -155,13 +180,17 @@ class Server(ABC):
         Raises:
             SandboxError: it ended, or did not answer in time.
         """
+        await self.launch()
+        await self.wait_for(self.ready, "ready")
+
+    async def launch(self) -> None:
+        """Start it."""
         self.before_start()
         with self.log.open("ab") as log:
             self._spawned = await self.site.spawn(
                 self.command(), self.binds(), stdout=log.fileno(), stderr=log.fileno()
             )
         self.wanted = True
-        await self.wait_for(self.ready, "ready")
 
     async def wait_for(self, condition: Callable[[], Awaitable[bool]], what: str) -> None:
         """Poll until the condition holds.
@@ -169,13 +198,14 @@ class Server(ABC):
         Raises:
             SandboxError: the server ended, or the time is up.
         """
-        limit = time.monotonic() + READY_WITHIN
+        limit, pause = time.monotonic() + READY_WITHIN, 0.005
         while not await condition():
             if not self.running:
                 raise SandboxError(f"{self.name} ended while starting: {tail(self.log)}")
             if time.monotonic() > limit:
                 raise SandboxError(f"{self.name} is not {what} after {READY_WITHIN:.0f} s")
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(pause)
+            pause = min(0.05, pause * 1.5)
 
     async def stop(self, with_signal: int | None = None) -> None:
         """End it, at once unless a signal is given; one that ignores the signal is killed."""
