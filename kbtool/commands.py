@@ -30,7 +30,17 @@ COMMANDS: Final[Mapping[str, Command]] = {
         "kbtool.cli.sandbox",
         "Run",
         "Start, break, reset and stop sandboxes.",
-        ("up", "status", "down", "reset", "break", "shell", "doctor"),
+        (
+            "up",
+            "status",
+            "down",
+            "reset",
+            "break",
+            "shell",
+            "kubeconfig",
+            "assets",
+            "doctor",
+        ),
     ),
     "new": Command(
         "kbtool.cli.new",

@@ -167,8 +167,10 @@ class Site:
             raise SandboxError("bubblewrap could not make a cell", "kbtool sandbox doctor")
         return Spawned(process, proc(int(json.loads(info)["child-pid"])))
 
-    async def run(self, command: Sequence[str], binds: Sequence[Bind], log: str) -> None:
-        """Run a command in a cell to its end.
+    async def run(
+        self, command: Sequence[str], binds: Sequence[Bind], log: str, what: str = ""
+    ) -> None:
+        """Run a command in a cell to its end; `what` it does is for the message.
 
         Raises:
             SandboxError: it failed; the end of its log is in the message.
@@ -177,7 +179,7 @@ class Site:
         with path.open("ab") as file:
             spawned = await self.spawn(command, binds, stdout=file.fileno(), stderr=file.fileno())
             if await spawned.process.wait() != 0:
-                raise SandboxError(f"{Path(command[0]).name} failed: {tail(path)}")
+                raise SandboxError(f"{what or Path(command[0]).name} failed: {tail(path)}")
 
 
 def tail(path: Path, lines: int = 5) -> str:

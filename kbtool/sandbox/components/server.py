@@ -17,7 +17,7 @@ from kbtool.sandbox.process import end
 from kbtool.sandbox.profile import SecretSource
 from kbtool.sandbox.site import Bind, Site, Spawned, tail
 
-READY_WITHIN: Final = 30.0
+READY_WITHIN: Final = 60.0
 _RELAY: Final = str(Path(__file__).parent.parent / "relay.py")
 
 
@@ -174,7 +174,9 @@ class Server(ABC):
             if not self.running:
                 raise SandboxError(f"{self.name} ended while starting: {tail(self.log)}")
             if time.monotonic() > limit:
-                raise SandboxError(f"{self.name} is not {what} after {READY_WITHIN:.0f} s")
+                raise SandboxError(
+                    f"{self.name} is not {what} after {READY_WITHIN:.0f} s: {tail(self.log)}"
+                )
             await asyncio.sleep(0.01)
 
     async def stop(self, with_signal: int | None = None) -> None:
