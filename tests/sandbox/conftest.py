@@ -1,9 +1,13 @@
+import os
 import socket
 import threading
 
 import pytest
 from support.sandbox import ROOT, Listener, fresh
 
+from kbtool.errors import RequirementError
+from kbtool.sandbox import assets, building
+from kbtool.sandbox.launch import programs_of
 from kbtool.sandbox.profile import load_profile
 
 
@@ -11,6 +15,10 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if "tests/sandbox" in str(item.path):
             item.add_marker(pytest.mark.sandbox)
+        if "programs" in getattr(item, "fixturenames", ()):
+            # The first of these may build the programs.
+            item.add_marker(pytest.mark.slow)
+            item.add_marker(pytest.mark.timeout(1800))
 
 
 @pytest.fixture(scope="session")
@@ -22,6 +30,33 @@ def profile():
 def box(profile, tmp_path_factory):
     """One sandbox for all tests that leave it as it was."""
     with fresh(profile, tmp_path_factory.mktemp("box")) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="session")
+def plane_profile():
+    return load_profile(ROOT / "sandbox" / "profiles", "controlplane")
+
+
+@pytest.fixture(scope="session")
+def programs(plane_profile):
+    """The folder of the control plane's programs, built where they are not: six minutes, once."""
+    module = programs_of(plane_profile)
+    if assets.find(module) is None:
+        try:
+            building.find_go(module)
+        except RequirementError as error:
+            if os.environ.get("CI") == "true":
+                raise
+            pytest.skip(f"no control plane, and {error.message} ({error.hint})")
+        building.build(module, print)
+    return assets.require(module).folder
+
+
+@pytest.fixture(scope="session")
+def plane(plane_profile, programs, tmp_path_factory):
+    """One control plane for all tests that leave it as it was."""
+    with fresh(plane_profile, tmp_path_factory.mktemp("plane")) as sandbox:
         yield sandbox
 
 
