@@ -103,12 +103,17 @@ class Supervisor:
         Raises:
             KbError: a part did not start; a part that ended is named, with the last of its log.
         """
+        building = asyncio.create_task(self._up())
         try:
-            await self._up()
+            while not building.done():
+                await asyncio.wait({building}, timeout=_CHECK_EVERY)
+                self._name_the_dead(None)
+            building.result()
         except (KbError, OSError) as error:
             self._name_the_dead(error)
             raise
-        self._name_the_dead(None)
+        finally:
+            building.cancel()
 
     def _name_the_dead(self, error: Exception | None) -> None:
         """Say which part ended: what fails elsewhere because of that is no reason to show."""

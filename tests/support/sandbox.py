@@ -36,9 +36,8 @@ def fresh(profile, folder):
 
 def run(sandbox, script, timeout=20.0, **action):
     """Run a block to its end, as the runner does."""
-    running = sandbox.start(
-        Action("S1", action.pop("shell", "bash"), script, "operator", timeout, **action)
-    )
+    host, shell = action.pop("host", "operator"), action.pop("shell", "bash")
+    running = sandbox.start(Action("S1", shell, script, host, timeout, **action))
     while (done := running.poll()) is None:
         time.sleep(0.01)
     running.close()
