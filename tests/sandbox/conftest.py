@@ -61,6 +61,13 @@ def plane(plane_profile, programs, tmp_path_factory):
 
 
 @pytest.fixture
+def tidy(plane):
+    """The shared control plane, as seeded again afterwards."""
+    yield plane
+    plane.reset()
+
+
+@pytest.fixture
 def listener():
     server = socket.create_server(("127.0.0.1", 0))
     found = Listener(server.getsockname()[1], server)

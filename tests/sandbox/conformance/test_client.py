@@ -10,6 +10,9 @@ import pytest
 import yaml
 from kubernetes import client, config, dynamic, watch
 
+# The client reads the headers of a refusal in a way that urllib3 2 warns of.
+pytestmark = pytest.mark.filterwarnings("ignore:HTTPResponse.getheaders:DeprecationWarning")
+
 GROUP = ("conformance.example", "v1")
 SPACE = "conformance-client"
 DISKS = (*GROUP, SPACE, "disks")
