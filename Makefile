@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: help setup assets demo test quick static check bench lock vendor clean
+.PHONY: help setup assets demo site test quick static check bench lock vendor clean
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -20,19 +20,24 @@ assets: $(READY) ## the programs of a control plane: found, or built once in six
 demo: $(READY) ## lint, drill red and green on a copy of the pages, verify, lint again
 	@PATH="$(abspath $(BIN)):$$PATH" tools/demo
 
+site: $(READY) ## build the site into build/site; look at it: .venv/bin/kbtool site serve
+	$(BIN)/kbtool site build --strict
+
 test: $(READY) ## the whole test suite; the control plane where its programs are or Go is
+	@tools/needs
 	$(BIN)/pytest
 
 quick: $(READY) ## the tests without real servers and without slow ones
 	$(BIN)/pytest -m "not slow and not sandbox"
 
-static: $(READY) ## format, lint, types, layers, the pages, their evidence
+static: $(READY) ## format, lint, types, layers, the pages, their evidence, the site
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/kbtool lint
 	$(BIN)/kbtool verify
+	$(BIN)/kbtool site build --strict
 
 check: static test ## the definition of done
 

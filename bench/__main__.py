@@ -1,12 +1,12 @@
-"""`python -m bench [start] [sandbox] [--runs N]`: print figures beside their targets."""
+"""`python -m bench [start] [sandbox] [site] [--runs N]`: print figures beside their targets."""
 
 import argparse
 import platform
 import sys
 
-from bench import sandbox, start
+from bench import sandbox, site, start
 
-SUITES = {"start": start.rows, "sandbox": sandbox.rows}
+SUITES = {"start": start.rows, "sandbox": sandbox.rows, "site": site.rows}
 
 
 def main() -> None:

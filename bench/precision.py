@@ -50,7 +50,8 @@ def main() -> None:
         where.add(finding.path)
         line = text.count("\n", 0, finding.span.start) + 1
         print(f"{count}. {finding.path}:{line} {finding.message}")
-        print(f"   {text[finding.span.start : finding.span.end + arguments.around]!r}")
+        shown = text[finding.span.start : finding.span.end + arguments.around]
+        print(f"   {shown[:4] + '…' if finding.secret else shown!r}")
     print(f"{count} hits in {len(where)} of {len(files)} pages")
 
 

@@ -10,8 +10,10 @@ def main() -> None:
 
         print(f"kbtool {__version__}")
         return
-    from kbtool.cli import run
-
+    try:
+        from kbtool.cli import run
+    except KeyboardInterrupt:  # `run` has its own boundary, once it is there
+        sys.exit(130)
     sys.exit(run())
 
 

@@ -19,6 +19,12 @@ COMMANDS: Final[Mapping[str, Command]] = {
         "kbtool.cli.lint", "Lint", "Check the pages against the conventions; --fix mends."
     ),
     "rules": Command("kbtool.cli.rules", "Lint", "List the rules, or explain one."),
+    "site": Command(
+        "kbtool.cli.site",
+        "Publish",
+        "Stage, build or serve the pages as a site.",
+        ("stage", "build", "serve"),
+    ),
     "plan": Command("kbtool.cli.plan", "Run", "Show what a runbook will do; nothing runs."),
     "run": Command("kbtool.cli.run", "Run", "Run a runbook in a sandbox, people at their steps."),
     "drill": Command("kbtool.cli.drill", "Run", "Prove a runbook: green, broken, red, run, green."),
@@ -38,6 +44,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
             "break",
             "shell",
             "kubeconfig",
+            "parity",
             "assets",
             "doctor",
         ),

@@ -32,6 +32,7 @@ class Config:
     languages: Mapping[str, str] | None = None
     evidence_age: int = 180
     profiles: str = "sandbox/profiles"
+    repository: str = ""
     production: Production = Production()
     source: str = ""  # the file it was read from, "" for none
 
@@ -139,6 +140,7 @@ OPTIONS: Final[Mapping[str, Option]] = {
     "languages": Option(_languages, "folders of the base and the language their pages are in"),
     "evidence-age": Option(_days, "days after which evidence is stale"),
     "profiles": Option(_folder, "folder of the sandbox profiles, from the root"),
+    "repository": Option(_text, "the project's page on its forge, for links to its files"),
     "production": Option(_production, "addresses, names, contexts, paths, buckets never to touch"),
 }
 

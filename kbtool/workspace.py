@@ -95,6 +95,7 @@ class Workspace:
     def __init__(self, root: Root) -> None:
         self.root = root
         self.sources: dict[str, Source] = {}
+        self._parsed: dict[str, Page] = {}  # by an earlier load
 
     # ------------------------------------------------------------------ reading
     def load(self) -> KnowledgeBase:
@@ -181,7 +182,10 @@ class Workspace:
         except ValueError as error:
             return str(error)
         self.sources[path] = source
-        pages[path] = parse_page(path, source.text)
+        known = self._parsed.get(path)
+        if known is None or known.text != source.text:
+            known = self._parsed[path] = parse_page(path, source.text)
+        pages[path] = known
         return None
 
     def _source(self, path: str) -> Source:

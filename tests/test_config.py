@@ -20,6 +20,7 @@ def test_every_option_has_a_meaning_and_is_read():
         ignore=["dead-anchor"],
         header="list",
         relations={"Related": "Related"},
+        languages={"guides/": "de"},
         evidence_age=30,
         profiles="p",
         production=production,
@@ -28,6 +29,7 @@ def test_every_option_has_a_meaning_and_is_read():
     assert found.production.all() == ("192.0.2.7", "lab")
     assert all(option.help for option in OPTIONS.values())
     assert found.conventions("docs").header == "list"
+    assert found.conventions("docs").languages == {"guides": "de"}
 
 
 def test_the_defaults_are_the_cores():
@@ -50,6 +52,9 @@ def test_the_defaults_are_the_cores():
         ({"evidence-age": 0}, "evidence-age: must be a number of days"),
         ({"evidence-age": True}, "evidence-age: must be a number of days"),
         ({"relations": {"Parent": "Child"}}, "inverse 'Child' has no line of its own"),
+        ({"languages": {"a": "French"}}, "languages: 'French' is no ISO 639-1 code"),
+        ({"languages": {"../a": "fr"}}, "languages: must be a folder below the root"),
+        ({"languages": "fr"}, "languages: must be a table of strings"),
         ({"production": {"adresses": []}}, "did you mean 'addresses'?"),
         ({"production": []}, "production: must be a table"),
     ],

@@ -7,13 +7,12 @@ Technical Chinese, Japanese and Korean, full of Latin names, it mistakes; there 
 import re
 from collections.abc import Callable
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-from kbtool.adapters.verdicts import Verdicts
+from kbtool.adapters.verdicts import Verdicts, stamp
 
-FEWEST: Final = 150  # letters, about thirty words: under that, names of things decide
+FEWEST: Final = 120  # letters, about twenty-five words: under that, names of things decide
 _MOST: Final = 20_000  # bytes it looks at
 _CODES: Final = {"iw": "he", "no": "nb"}  # where CLD3's names are not ISO 639-1's of today
 _EAST_ASIAN: Final = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")
@@ -40,7 +39,7 @@ class Language:
 
     @cached_property
     def _verdicts(self) -> Verdicts:
-        return Verdicts(self._folder, f"language-{version('cld3-py')}-{FEWEST}")
+        return Verdicts(self._folder, f"language-{stamp('gcld3')}-{FEWEST}")
 
     def save(self) -> None:
         """Keep what was judged."""

@@ -8,11 +8,10 @@ import re
 from collections.abc import Callable, Iterator
 from functools import cache, cached_property
 from hashlib import sha256
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from kbtool.adapters.verdicts import Verdicts, cache_folder
+from kbtool.adapters.verdicts import Verdicts, cache_folder, stamp
 from kbtool.graph.facts import Secret
 
 if TYPE_CHECKING:
@@ -32,14 +31,15 @@ _PLACEHOLDER: Final = re.compile(
     r"example|placeholder|redacted|your[-_]|change[-_]?me|dummy|xxxx|\*\*\*|…|\.\.\.|^[$<{%]",
     re.IGNORECASE,
 )
-# Words, as identifiers, file names and paths are made of: random text has single letters in it.
-_NAME: Final = re.compile(r"(?:[A-Z][a-z]+|[a-z]{2,}|[A-Z]{2,}|\d{1,4}|[._/~@+-])+")
+# Identifiers, file names and paths are made of words; in random text runs of letters are short.
+_LETTERS: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
+_WORD_LENGTH: Final = 3
 # Digests and ids are long and random and no secret.
 _PUBLIC: Final = re.compile(
     r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|\$(?:2[aby]|argon2\w*|[156])\$.*|sha\d{3}-.*",
     re.IGNORECASE,
 )
-# The token every introduction to JSON Web Tokens prints: RFC 7519's authors' tool, "John Doe".
+# The claims of the sample token that every introduction to JSON Web Tokens prints: "John Doe".
 _SAMPLE_JWT: Final = ".eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4gRG9lIiwiaWF0IjoxNTE2MjM5MDIyfQ."
 
 
@@ -63,8 +63,7 @@ class Secrets:
     @cached_property
     def _verdicts(self) -> Verdicts:
         own = sha256(OWN_RULES.read_bytes()).hexdigest()[:8]
-        engine = version("kingfisher-secret-scanner")
-        return Verdicts(self._folder, f"secrets-{engine}-{own}-{_FILTER}")
+        return Verdicts(self._folder, f"secrets-{stamp('kingfisher_sdk')}-{own}-{_FILTER}")
 
     def save(self) -> None:
         """Keep what was judged."""
@@ -112,8 +111,13 @@ def _located(data: bytes) -> Iterator[Secret]:
 def _harmless(kind: str, value: str) -> bool:
     return bool(
         _WORDS.fullmatch(re.sub(r"[\W\d_]", "", value))
-        or (kind == _NAMED and _NAME.fullmatch(value))
+        or (kind == _NAMED and _made_of_words(value))
         or _PUBLIC.fullmatch(value)
         or _SAMPLE_JWT in value
         or ("\n" not in value and _PLACEHOLDER.search(value))
     )
+
+
+def _made_of_words(value: str) -> bool:
+    runs = _LETTERS.findall(value)
+    return sum(map(len, runs)) >= _WORD_LENGTH * len(runs) > 0

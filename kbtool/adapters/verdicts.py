@@ -11,6 +11,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from hashlib import sha256
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +24,19 @@ def cache_folder() -> Path:
     if own:
         return Path(own)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kbtool"
+
+
+def stamp(library: str) -> str:
+    """Return what differs when another version of a library is installed; nothing is imported.
+
+    Raises:
+        ImportError: it is not installed.
+    """
+    spec = find_spec(library)
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(f"no module named {library!r}", name=library)
+    status = os.stat(spec.origin)
+    return f"{status.st_size}-{status.st_mtime_ns}"
 
 
 class Verdicts:

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from kbtool import __version__
 from kbtool.adapters import git
 from kbtool.app.journals import JournalFile, Listener, new_run_id
+from kbtool.app.parity import drift_of
 from kbtool.app.run import OutputKeeper, files_of, first_fact
-from kbtool.app.runbooks import Opened
+from kbtool.app.runbooks import Opened, profiles_of
 from kbtool.errors import KbError
 from kbtool.runbook.drill import Drill, Mutant, Result, confined, self_healing, useless
 from kbtool.runbook.evidence import (
@@ -26,6 +27,7 @@ from kbtool.runbook.plan import Plan
 from kbtool.runbook.ports import Clock, Description
 from kbtool.sandbox.client import LiveSandbox
 from kbtool.sandbox.profile import Profile
+from kbtool.sandbox.stage import load_parity
 from kbtool.text import apply_edits
 
 
@@ -49,6 +51,15 @@ class Wishes:
     record: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the sandbox said of itself, and how its profile differs from production."""
+
+    description: Description
+    drift: tuple[str, ...]
+    strength: int
+
+
 def drill(
     opened: Opened,
     plan: Plan,
@@ -65,6 +76,7 @@ def drill(
     Raises:
         KbError: the boundary does not hold, or the sandbox failed.
     """
+    manifest = load_parity(profiles_of(opened))
     sandbox = LiveSandbox.fresh(profile, progress=progress)
     journal = JournalFile(new_run_id(), listener)
     keep = wishes.keep
@@ -74,7 +86,8 @@ def drill(
         confined(description)
         results = _all(opened, plan, sandbox, clock, journal)
         keep = keep or any(result.verdict != "green" for result in results)
-        written = _write(opened, plan, profile, description, results, journal, always=wishes.record)
+        told = Told(description, drift_of(manifest, profile, description), profile.strength)
+        written = _write(opened, plan, told, results, journal, always=wishes.record)
     except KbError as error:
         keep = False
         journal.record({"kind": "ended", "verdict": "error", "reason": error.message})
@@ -111,8 +124,7 @@ def _all(
 def _write(
     opened: Opened,
     plan: Plan,
-    profile: Profile,
-    description: Description,
+    told: Told,
     results: list[Result],
     journal: JournalFile,
     *,
@@ -126,11 +138,12 @@ def _write(
         commit=git.head(opened.workspace.root.path),
         kbtool=__version__,
         journal=journal.last,
-        strength=profile.strength,
+        strength=told.strength,
         max_age=opened.kb.conventions.evidence_age,
+        drift=told.drift,
     )
     old = read_evidence(text) if text else None
-    evidence = recorded(old, plan, description, results, what, always=always)
+    evidence = recorded(old, plan, told.description, results, what, always=always)
     day = verified_on(evidence, plan.runbook)
     texts = {path: write_evidence(evidence)}
     edit = verified_edit(opened.page, day)

@@ -62,7 +62,7 @@ def profile_of(opened: Opened, name: str | None) -> Profile:
         ConfigError: there is none, or it has faults.
     """
     found = None if name else fitting(opened)[0]
-    return found or load_profile(_folder(opened), name or DEFAULT_PROFILE)
+    return found or load_profile(profiles_of(opened), name or DEFAULT_PROFILE)
 
 
 def fitting(opened: Opened) -> tuple[Profile | None, str]:
@@ -72,7 +72,7 @@ def fitting(opened: Opened) -> tuple[Profile | None, str]:
         ConfigError: a profile has faults.
     """
     lacks: list[str] = []
-    for profile in load_profiles(_folder(opened)):
+    for profile in load_profiles(profiles_of(opened)):
         names = missing(opened.runbook, profile.view())
         if not names:
             return profile, ""
@@ -80,7 +80,8 @@ def fitting(opened: Opened) -> tuple[Profile | None, str]:
     return None, "; ".join(lacks) or f"there is none in {opened.workspace.root.config.profiles}/"
 
 
-def _folder(opened: Opened) -> Path:
+def profiles_of(opened: Opened) -> Path:
+    """Return the folder of the project's profiles."""
     root = opened.workspace.root
     return root.path / root.config.profiles
 

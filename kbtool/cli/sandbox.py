@@ -21,6 +21,7 @@ from kbtool.app.sandbox import (
 )
 from kbtool.cli.console import note, print_json, wait_while, write_private
 from kbtool.cli.options import json_option, profile_option, profile_option_all
+from kbtool.cli.parity import command as parity
 from kbtool.cli.progress import Teller
 from kbtool.cli.terminal import open_shell
 from kbtool.errors import BOUNDARY, CLEAN, FINDINGS, RequirementError, SandboxError, UsageError
@@ -41,6 +42,7 @@ def command() -> None:
     kbtool sandbox assets          build what profile `controlplane` needs, once
     kbtool sandbox reset           back to the seeded state
     kbtool sandbox down            stop it and remove all of it
+    kbtool sandbox parity          how the profiles differ from production
     """
 
 
@@ -142,6 +144,9 @@ def shell(name: str, secrets: tuple[str, ...]) -> int:
     """Open a confined bash in a sandbox, as a step would see it."""
     open_shell(Entry(name), secrets)
     return CLEAN
+
+
+command.add_command(parity)
 
 
 @command.command("kubeconfig")

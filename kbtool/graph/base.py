@@ -60,6 +60,8 @@ class KnowledgeBase:
         self.base = self.conventions.base
         self.facts = facts or Facts()
         self.memo: dict[tuple[str, str], object] = {}  # what rules of one page share
+        self._kinds: dict[str, Kind] = {}
+        self._above: dict[str, tuple[str, ...]] = {}  # folder → hubs from the root to its own
 
     def changed(self, pages: Mapping[str, Page]) -> "KnowledgeBase":
         """Return the knowledge base with these pages in place of theirs, or beside them."""
@@ -70,6 +72,16 @@ class KnowledgeBase:
             self.facts,
             self.unreadable,
         )
+
+    def after(self, earlier: "KnowledgeBase | None") -> "KnowledgeBase":
+        """Take over the edges of pages that are the same objects in a base of the same files."""
+        if earlier and earlier.files == self.files and earlier.pages.keys() == self.pages.keys():
+            known = earlier.edges
+            self.edges = {
+                path: known[path] if earlier.pages[path] is page else tuple(self._edges_of(page))
+                for path, page in self.pages.items()
+            }
+        return self
 
     # ------------------------------------------------------------------ names
     @cached_property
@@ -102,6 +114,12 @@ class KnowledgeBase:
 
     def kind_of(self, path: str) -> Kind:
         """Return what the page at `path` is, by its name alone."""
+        known = self._kinds.get(path)
+        if known is None:
+            known = self._kinds[path] = self._kind_of(path)
+        return known
+
+    def _kind_of(self, path: str) -> Kind:
         if not self.within(path):
             return Kind.OUTSIDE
         if self.is_template(path):
@@ -168,16 +186,16 @@ class KnowledgeBase:
 
     def ancestors(self, path: str) -> tuple[str, ...]:
         """Return the hubs above a page, root hub first; a folder without a hub is skipped."""
-        found: list[str] = []
-        folder = dirname(path)
-        while folder == self.base or self.within(folder):
-            hub = self.hub(folder)
-            if hub and hub != path:
-                found.append(hub)
-            if folder == self.base:
-                break
-            folder = dirname(folder)
-        return tuple(reversed(found))
+        return tuple(hub for hub in self._hubs_to(dirname(path)) if hub != path)
+
+    def _hubs_to(self, folder: str) -> tuple[str, ...]:
+        known = self._above.get(folder)
+        if known is None:
+            inside = folder == self.base or self.within(folder)
+            higher = self._hubs_to(dirname(folder)) if inside and folder != self.base else ()
+            hub = self.hub(folder) if inside else None
+            known = self._above[folder] = (*higher, hub) if hub else higher
+        return known
 
     def parent(self, path: str) -> str | None:
         """Return the hub that must list the page: its folder's, or for a hub the one above.

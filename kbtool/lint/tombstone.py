@@ -7,21 +7,23 @@ speaks of the page itself, or has no subject at all; what is said of other thing
 """
 
 import re
+from itertools import islice
 from typing import Final
 
 from kbtool.markdown.prose import CLOSE, OBJECT, OPEN
 
-# A text without any of these is none; a plain search is much faster than the grammar.
-STEMS: Final = (
-    *("~~", "moved", "relocat", "migrat", "renam", "remov", "delet", "deprecat", "retired"),
-    *("archiv", "merged", "folded", "split", "replac", "supersed", "obsolet", "discontinu"),
-    *("withdrawn", "dropped", "outdated", "out of date", "no longer", "lives in", "is now"),
-    *("are now", "now be", "déplac", "renomm", "supprim", "retir", "fusionn", "dépréci"),
-    *("abandonn", "obsol", "est plus", "existe plus", "désormais", "maintenant", "transfér"),
-    *("déménag", "scind", "intégré", "regroup"),
+# A text without any of these is none; this search is much faster than the grammar.
+_STEMS: Final = (
+    *("~~", "moved", "relocat", "migrat", "transfer", "renam", "remov", "delet", "deprecat"),
+    *("retire", "archiv", "merged", "folded", "split", "consolidat", "replac", "supersed", "obsol"),
+    *("discontinu", "withdrawn", "dropped", "outdated", "out of date", "no longer", "lives"),
+    *("s now", "re now", "now be", "déplac", "renomm", "supprim", "retir", "fusionn", "transfér"),
+    *("scind", "migr", "intégr", "regroup", "dépréci", "remplac", "abandonn", "enlev", "effac"),
+    *("caduque", "désormais", "maintenant", "depuis", "déménag", "st plus", "nt plus", "te plus"),
 )
 LONGEST: Final = 400  # characters of a sentence that is judged; a longer one says more
 MOST_WORDS: Final = 10  # of a name
+MOST_JOINTS: Final = 3  # places where a sentence is taken apart
 
 
 def _one_of(*alternatives: str) -> str:
@@ -87,7 +89,7 @@ _FR_WHEN: Final = rf"(?: (?:{_FR_NOW}|donc|récemment|définitivement))?"
 _FR_HAS: Final = rf"(?:a|ont){_FR_WHEN} été{_FR_WHEN}"
 
 # ------------------------------------------------------------------ both
-_REST: Final = r"\b.{0,200}"  # of a sentence that speaks of the page: why, when, where to
+_REST: Final = r"\b[^;]{0,200}"  # of a sentence that speaks of the page: why, when, where to
 _LINK: Final = f"{OPEN}[^{CLOSE}]*{CLOSE}"
 _WHERE: Final = _one_of(rf"[^;{OPEN}]{{0,60}}{_LINK}[^\w{OPEN}]*", rf"[^;,{OPEN}]{{1,80}}")
 _GONE_AWAY: Final = _one_of(_PLACED, _GONE, "retired", "replaced")
@@ -184,6 +186,7 @@ _LABEL: Final = re.compile(
 )
 _SENTENCE: Final = re.compile(r"(?<=[.!?…])\s+")
 _MARKUP: Final = re.compile(r"\*+|(?<!\w)_+|_+(?!\w)|\[![A-Z]+\]|(?m:^[ \t]*>+)")
+_RUN: Final = re.compile(rf"([{OBJECT}{OPEN}{CLOSE}])\1+")
 _JOINT: Final = re.compile(r"\s*[:;,]\s|\s+(?:[—–-]|→|->|⇒)\s+|\s*\(")
 _BULLET: Final = re.compile(rf"^[^\w{OPEN}{OBJECT}]+")
 _NOTHING: Final = re.compile(r"(?!)")
@@ -192,7 +195,7 @@ _AROUND: Final = " .!?…:;,—–-()[]"
 
 def plain(text: str) -> str:
     """Return what is read of a stretch of prose: no emphasis, no quote marks, single spaces."""
-    return re.sub(r"\s+", " ", _MARKUP.sub(" ", text)).strip()
+    return re.sub(r"\s+", " ", _RUN.sub(r"\1", _MARKUP.sub(" ", text))).strip()
 
 
 def only_says_gone(text: str, *, whole: bool = False) -> bool:
@@ -207,8 +210,10 @@ def says_page_is_gone(text: str) -> bool:
 
 def names_what_is_gone(text: str, *, whole: bool = False) -> bool:
     """Return whether a text is a name with its tombstone: *A: moved to X*, *Old job (removed)*."""
+    if not may_say_gone(text):
+        return False
     read = plain(text)
-    for joint in _JOINT.finditer(read):
+    for joint in islice(_JOINT.finditer(read), MOST_JOINTS):
         name, rest = read[: joint.start()], read[joint.end() :]
         if re.search(r"[.!?;,]\s", name) or len(name.split()) > MOST_WORDS:
             return False
@@ -230,8 +235,13 @@ def points_on(text: str) -> bool:
     return all(_verdict(part, _NOTHING) is False for part in _sentences(text))
 
 
+def may_say_gone(text: str) -> bool:
+    """Return whether the grammar need be asked at all."""
+    return any(map(text.lower().__contains__, _STEMS))
+
+
 def _says_only(text: str, grammar: re.Pattern[str]) -> bool:
-    if plain(text).endswith(":"):  # what follows is said too
+    if not may_say_gone(text) or plain(text).endswith(":"):  # what follows is said too
         return False
     verdicts = [_verdict(part, grammar) for part in _sentences(text)]
     return bool(verdicts) and None not in verdicts and True in verdicts
@@ -251,9 +261,11 @@ def _verdict(sentence: str, grammar: re.Pattern[str]) -> bool | None:
         return True
     if _ON.fullmatch(bare):
         return False
-    for joint in _JOINT.finditer(bare):
+    for joint in islice(_JOINT.finditer(bare), MOST_JOINTS):
         first, second = bare[: joint.start()], bare[joint.end() :].strip(_AROUND)
-        if _with_pointer(grammar).fullmatch(first) and _verdict(second, grammar) is not None:
+        if _with_pointer(grammar).fullmatch(first) and (
+            grammar.fullmatch(second) or _ON.fullmatch(second)
+        ):
             return True
     return None
 

@@ -5,7 +5,7 @@ pyromark gives events with UTF-8 byte ranges; a page counts code points.
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 import pyromark
@@ -77,7 +77,14 @@ def parse_page(path: str, text: str) -> Page:
     )
 
 
-def _offsets(text: str) -> Callable[[int], int]:
+def events(text: str) -> Iterator[tuple[Any, Span]]:
+    """Yield pyromark's events of `text` (front matter blanked), each with its place."""
+    at = offsets(text)
+    for event, where in pyromark.events_with_range(text, options=_OPTIONS):
+        yield event, Span(at(where["start"]), at(where["end"]))
+
+
+def offsets(text: str) -> Callable[[int], int]:
     """Return the function from a UTF-8 byte offset to a code-point offset."""
     if text.isascii():
         return lambda byte: byte
@@ -95,7 +102,7 @@ class _Reader:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.at = _offsets(text)
+        self.at = offsets(text)
         self.headings: list[Heading] = []
         self.links: list[Link] = []
         self.fences: list[Fence] = []

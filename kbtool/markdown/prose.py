@@ -1,20 +1,23 @@
 """What of a page is said in words: code, HTML and link targets blanked out, all places kept."""
 
 import re
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from kbtool.markdown.page import Link, Page
 from kbtool.text import Span
 
-OBJECT: Final = "\ufffc"  # stands where code, an image or a bare address was
-OPEN, CLOSE = "\u2039", "\u203a"  # around the words of a link: ‹ and ›
+# What stands, as often as it was long, where code, an image or a bare address was, and before and
+# behind the words of a link.
+OBJECT: Final = "\ufffc"
+OPEN: Final = "\u2039"
+CLOSE: Final = "\u203a"
 
-# CommonMark 0.31 §6.1: a code span ends at a run of backticks as long as the one it began with.
-_CODE: Final = re.compile(r"(?<![\\`])(`+)(?!`)(?:(?!\n[ \t>]*\n).)+?(?<!`)\1(?!`)", re.DOTALL)
+_TICKS: Final = re.compile(r"(?P<end>\n[ \t>]*\n)|`+")
 _COMMENT: Final = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _TAG: Final = re.compile(r"</?[A-Za-z][^<>]*>")
-_ADDRESS: Final = re.compile(r"\b(?:https?://|www\.|mailto:)[^\s<>)\]|]+")
+_ADDRESS: Final = re.compile(r"\b(?:https?://|mailto:)[^\s<>)\]|]+")
 
 
 def prose(page: Page) -> str:
@@ -22,19 +25,16 @@ def prose(page: Page) -> str:
     shown = list(page.text)
     for span in _code_blocks(page):
         _cover(shown, span, OBJECT)
-    for span in _matches(_COMMENT, "".join(shown)):
-        _cover(shown, span)
+    _cover_matches(shown, _COMMENT, " ", "<!--", page.text)
     for block in page.blocks:
-        inner = "".join(shown[block.span.start : block.span.end])
-        for found in _CODE.finditer(inner):
-            start = block.span.start + found.start()
-            _cover(shown, Span(start, block.span.start + found.end()), OBJECT)
+        if "`" in page.text[block.span.start : block.span.end]:
+            for span in _code_spans("".join(shown[block.span.start : block.span.end])):
+                at = block.span.start
+                _cover(shown, Span(at + span.start, at + span.end), OBJECT)
     for link in page.links:
         _uncover_words(shown, page.text, link)
-    for span in _matches(_TAG, "".join(shown)):
-        _cover(shown, span)
-    for span in _matches(_ADDRESS, "".join(shown)):
-        _cover(shown, span, OBJECT)
+    _cover_matches(shown, _TAG, " ", "<", page.text)
+    _cover_matches(shown, _ADDRESS, OBJECT, ":", page.text)
     return "".join(shown)
 
 
@@ -43,17 +43,51 @@ def _code_blocks(page: Page) -> Iterator[Span]:
     yield from (block.span for block in page.blocks if block.kind == "code")
 
 
-def _matches(pattern: re.Pattern[str], text: str) -> Iterator[Span]:
-    return (Span(found.start(), found.end()) for found in pattern.finditer(text))
+def _code_spans(text: str) -> Iterator[Span]:
+    """Yield the code spans of the paragraphs in a text.
+
+    Source: CommonMark 0.31 §6.1: one ends at the next run of backticks as long as its first.
+    """
+    runs: list[Span] = []
+    for found in _TICKS.finditer(text):
+        if found["end"]:
+            yield from _paired(text, runs)
+            runs = []
+        else:
+            runs.append(Span(found.start(), found.end()))
+    yield from _paired(text, runs)
 
 
-def _cover(shown: list[str], span: Span, mark: str = " ") -> None:
-    """Blank a stretch but for its line ends; `mark` is its first character."""
+def _paired(text: str, runs: Sequence[Span]) -> Iterator[Span]:
+    by_length: dict[int, list[int]] = {}
+    for number, run in enumerate(runs):
+        by_length.setdefault(run.end - run.start, []).append(number)
+    number = 0
+    while number < len(runs):
+        start, end = runs[number]
+        start += start > 0 and text[start - 1] == "\\"  # an escaped backtick begins nothing
+        alike = by_length.get(end - start, ())
+        closing = bisect_right(alike, number)
+        if closing < len(alike):
+            number = alike[closing]
+            yield Span(start, runs[number].end)
+        number += 1
+
+
+def _cover_matches(
+    shown: list[str], pattern: re.Pattern[str], mark: str, sign: str, text: str
+) -> None:
+    """Cover what a pattern finds; without its sign in the text it finds nothing."""
+    if sign in text:
+        for found in pattern.finditer("".join(shown)):
+            _cover(shown, Span(found.start(), found.end()), mark)
+
+
+def _cover(shown: list[str], span: Span, mark: str) -> None:
+    """Put `mark` over a stretch, but for its line ends."""
     for at in range(span.start, span.end):
         if shown[at] != "\n":
-            shown[at] = " "
-    if span.start < span.end and shown[span.start] != "\n":
-        shown[span.start] = mark
+            shown[at] = mark
 
 
 def _uncover_words(shown: list[str], text: str, link: Link) -> None:

@@ -39,7 +39,7 @@ class Entry:
     parts: Sequence[Mapping[str, Any]]
     layers: Sequence[Mapping[str, Any]]
     journal: str  # last hash of the run's journal
-    drift: Sequence[str] = field(default_factory=list)  # accepted differences from production
+    drift: Sequence[str] = field(default_factory=list)  # differences from production, and why
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +95,7 @@ class Circumstances:
     journal: str
     strength: int
     max_age: int  # days
+    drift: tuple[str, ...] = ()
 
 
 def recorded(
@@ -158,6 +159,7 @@ def _entry(plan: Plan, description: Description, result: Result, what: Circumsta
         parts=[asdict(part) for part in description.parts],
         layers=[{"name": layer.name, "held": layer.held} for layer in description.layers],
         journal=what.journal,
+        drift=list(what.drift),
     )
 
 

@@ -1,5 +1,6 @@
 """A profile: which components make up a sandbox, its secrets, its seed, its faults. Strict TOML."""
 
+import contextlib
 import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +12,7 @@ from typing import Any, Final
 
 from kbtool.errors import ConfigError
 from kbtool.runbook.expectation import GrammarError, parse_expectation
+from kbtool.runbook.parity import FILE as PARITY
 from kbtool.runbook.plan import ProfileView
 from kbtool.text import Span
 
@@ -23,7 +25,10 @@ _NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,30}")
 
 @dataclass(frozen=True, slots=True)
 class Postgres:
-    """A PostgreSQL with one database. `sql` is the text of the seed, run as the owner."""
+    """A PostgreSQL with one database. `sql` is the text of the seed, run as the owner.
+
+    `databases` are further ones, empty, each owned by a role of the same name.
+    """
 
     name: str
     database: str
@@ -31,6 +36,7 @@ class Postgres:
     manager: str
     reader: str
     sql: str
+    databases: tuple[str, ...] = ()
     kind: str = "postgres"
 
 
@@ -148,7 +154,9 @@ def from_json(data: Mapping[str, Any]) -> Profile:
 def _part(data: Mapping[str, Any]) -> Component:
     if data["kind"] == "kubernetes":
         return Kubernetes(**{**data, "users": tuple(data["users"])})
-    return Postgres(**data) if data["kind"] == "postgres" else OpenBao(**data)
+    if data["kind"] == "postgres":
+        return Postgres(**{**data, "databases": tuple(data["databases"])})
+    return OpenBao(**data)
 
 
 def load_profile(folder: Path, name: str) -> Profile:
@@ -167,6 +175,8 @@ def load_profile(folder: Path, name: str) -> Profile:
         raise ConfigError(f"no profile {name!r}", hint) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise ConfigError(f"{file.name}: not readable as TOML: {error}") from error
+    with contextlib.suppress(OSError):  # what is accepted of a profile belongs to it
+        raw += (folder.parent / PARITY).read_bytes()
     return _Loader(folder, file.name, raw).profile(table)
 
 
@@ -242,12 +252,24 @@ class _Loader:
 
     def _file(self, path: str, where: str) -> str:
         try:
-            raw = (self.folder / path).read_bytes() if path else b""
-        except OSError as error:
-            self.faults.append(f"{where}: {path}: {error.strerror}")
+            raw = self._beneath(path).read_bytes() if path else b""
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            self.faults.append(f"{where}: {path}: {reason}")
             raw = b""
         self.hash.update(path.encode() + b"\0" + raw)
         return raw.decode("utf-8", "replace")
+
+    def _beneath(self, path: str) -> Path:
+        """Return a file beside the profiles: what it holds is shown to steps and in messages.
+
+        Raises:
+            ValueError: it lies elsewhere, by its name or by a link.
+        """
+        real = (self.folder / path).resolve(strict=True)
+        if not real.is_relative_to(self.folder.parent.resolve()) or not real.is_file():
+            raise ValueError("is no file beside the profiles")
+        return real
 
     def _component(self, name: str, part: Any) -> Component | None:
         readers: Mapping[str, Callable[[str, Any], Component]] = {
@@ -265,11 +287,15 @@ class _Loader:
         where = f"components.{name}"
         keys = ("database", "owner", "manager", "reader", "sql")
         found = self._table(part, where, **dict.fromkeys(keys, str))
-        self._unknown(part, where, {"kind", *keys})
-        for key in keys[:-1]:
-            if not re.fullmatch(r"[a-z_][a-z0-9_]*", found[key]):
+        self._unknown(part, where, {"kind", "databases", *keys})
+        names = {key: found[key] for key in keys[:-1]}
+        databases = self._table({"databases": [], **part}, where, databases=list)["databases"]
+        names |= {f"databases[{n}]": each for n, each in enumerate(databases)}
+        for key, text in names.items():
+            if not re.fullmatch(r"[a-z_][a-z0-9_]*", str(text)):
                 self.faults.append(f"{where}.{key} must be a plain SQL name")
-        return Postgres(name, **{**found, "sql": self._file(found["sql"], f"{where}.sql")})
+        found["sql"] = self._file(found["sql"], f"{where}.sql")
+        return Postgres(name, **found, databases=tuple(databases))
 
     def _openbao(self, name: str, part: Any) -> OpenBao:
         where = f"components.{name}"

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from kbtool.adapters.verdicts import Verdicts, cache_folder
+from kbtool.adapters.verdicts import Verdicts, cache_folder, stamp
 
 
 class Judge:
@@ -70,3 +70,9 @@ def test_where_it_is_kept(monkeypatch, tmp_path):
     monkeypatch.delenv("KBTOOL_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", "/x")
     assert str(cache_folder()) == "/x/kbtool"
+
+
+def test_the_stamp_of_a_library():
+    assert stamp("pytest") == stamp("pytest") != stamp("pyromark")
+    with pytest.raises(ImportError):
+        stamp("no_such_library")

@@ -8,7 +8,7 @@ import time
 
 import pytest
 from support.base import UNSEAL, edit, pages
-from support.sandbox import Command, kbtool
+from support.sandbox import ROOT, Command, kbtool
 from support.terminal import Terminal
 
 VAULT = "vibe/guidebooks/lab-ecosystem/secrets-and-vault.md"
@@ -211,7 +211,8 @@ def test_ctrl_c(base, tmp_path, command):
         process.process.send_signal(signal.SIGINT)
         code, text = process.end()
         assert code in (130, 0, -2), (delay, text)
-        assert "Traceback" not in text
+        # An interpreter that has not come to our first line yet ends in its own words.
+        assert "Traceback" not in text or str(ROOT / "kbtool") not in text
     code, text = kbtool("sandbox", "down", "--all", state=state, cwd=base)
     assert code == 0, text
     assert not list((state / "sandboxes").iterdir()) if (state / "sandboxes").exists() else True

@@ -13,7 +13,9 @@ BEYOND = "vibe/runbooks/trial.md"
 @pytest.fixture
 def base(tmp_path):
     (tmp_path / "base").mkdir()
-    return pages(tmp_path / "base")
+    base = pages(tmp_path / "base")
+    (base / "sandbox/profiles/controlplane.toml").unlink()  # one profile is enough
+    return base
 
 
 @pytest.fixture

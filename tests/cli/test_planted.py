@@ -22,6 +22,12 @@ MERMAID = "vibe/ADR/0006-the-real-mermaid-judges-diagrams.md"
 TRIAL = "vibe/runbooks/trial.md"
 PRD, INV = "vibe/PRD/trial", "vibe/investigations/INV-900-trial"
 SHAREOUT = "vibe/shareouts/2026-11-24-trial.md"
+FRENCH = (
+    "Cette procédure remet le coffre en service après une coupure de courant. Regardez d'abord dans "
+    "quel état il se trouve, puis faites saisir la clé par la personne qui la garde, et attendez que "
+    "l'opérateur soit de nouveau connecté avant de relancer quoi que ce soit."
+)
+TOKEN = "hvs." + "CAESIJ8kq2vT0yWbR4mXz9LdPfHu"  # put together, so that no scanner finds it here
 
 # rule → (path, old, new with the place marked ⟦so⟧). An empty place is ⟦⟧.
 PLANTS = {
@@ -52,6 +58,9 @@ PLANTS = {
     "KB302": (MERMAID, "  child --> finding", "  ⟦child -> finding⟧"),
     "KB303": (MERMAID, "1. The rule KB302 asks", "- The rule KB302 asks"),
     "KB304": (MERMAID, "child[Child with mermaid]", "child[Offspring]"),
+    "KB210": (VAULT, "## What goes wrong\n", "## What goes wrong\n\n⟦This section has moved to [the decisions](../../ADR/README.md).⟧\n"),
+    "KB220": (TRIAL, "## Guards\n", f"{FRENCH}\n\n## Guards\n"),
+    "KB230": (VAULT, "## What goes wrong\n", f"## What goes wrong\n\nThe token is ⟦{TOKEN}⟧.\n"),
     "KB501": (TRIAL, "### S1 [AGENT] Look", "⟦### S1 [AGENT]: Look⟧"),
     "KB502": (TRIAL, "- **Needs**: S2", "- **⟦Nedes⟧**: S2"),
     "KB503": (TRIAL, "### S2 [HUMAN] Unseal\n\n- **Who**: key holder · **When**", "⟦### S2 [HUMAN] Unseal⟧\n\n- **When**"),
@@ -82,6 +91,7 @@ PLACES = {
     "KB404": (ADR_HUB, "# Architecture decision records"),
     "KB411": (f"{PRD}/STATUS.md", "# Status of the trial"),
     "KB413": (f"{PRD}/README.md", "# Trial"),
+    "KB220": (TRIAL, "# Trial"),
     "KB504": (TRIAL, "### S3 [AGENT] Log in"),
     "KB505": (TRIAL, "### S3 [AGENT] Log in"),
     "KB506": (TRIAL, "### S2 [HUMAN] Unseal"),
@@ -295,6 +305,19 @@ def test_a_lint_without_the_engine_says_so_once(base, monkeypatch):
     os.chdir(base)
     done = CliRunner().invoke(command, ["--no-cache"], standalone_mode=False)
     assert (done.return_value, done.stderr.count("diagrams are not judged")) == (0, 1)
+
+
+@pytest.mark.parametrize("form", ["text", "concise", "json"])
+def test_no_report_shows_a_secret(base, form):
+    """Neither its own finding nor another one on the same line."""
+    old, line = "## What goes wrong\n", f"The token is {TOKEN}, see [this](gone.md).\n"
+    edit(base, VAULT, old, f"{old}\n{line}")
+    os.chdir(base)
+    done = CliRunner().invoke(command, ["--format", form], standalone_mode=False)
+    assert {"KB101", "KB230"} <= set(re.findall("KB[0-9]{3}", done.output))
+    assert TOKEN[:12] not in done.output
+    if form == "text":
+        assert "The token is " + len(TOKEN) * "•" + ", see [this](gone.md)." in done.output
 
 
 def test_every_rule_is_planted():

@@ -6,6 +6,7 @@ import pytest
 
 from kbtool.cli import COMMANDS, main
 from kbtool.config import OPTIONS
+from kbtool.lint.rules import RULES
 from kbtool.markdown.parse import parse_page
 from kbtool.runbook.expectation import parse_expectation
 from kbtool.runbook.fields import item_fields
@@ -108,3 +109,11 @@ def test_the_reference_names_every_command_and_option(name, command):
 @pytest.mark.parametrize("key", OPTIONS)
 def test_the_reference_names_every_key(key):
     assert f"| `{key}` |" in read("reference.md")
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_the_page_of_rules_says_what_they_say(rule):
+    note = "" if rule.default else " (off unless selected)"
+    mended = "yes" if rule.fixable else "–"
+    row = f"| {rule.id} | {rule.name} | {rule.summary.removesuffix('.')}{note} | {mended} |\n"
+    assert row in read("lint-rules.md")

@@ -52,6 +52,13 @@ def messages(found, book=None, today=TODAY):
     return [p.message for p in problems(found, book or runbook(step()), today, 180)]
 
 
+def test_an_entry_tells_in_what_the_profile_differs_from_production():
+    circumstances = replace(what(), drift=("etcd: extra. Accepted: r",))
+    found = recorded(None, plan(step()), describe(), [green("sealed")], circumstances, always=False)
+    assert found.entries["embedded"]["sealed"].drift == ["etcd: extra. Accepted: r"]
+    assert read_evidence(write_evidence(found)) == found
+
+
 def test_round_trip_with_a_stable_text():
     found = evidence(green("sealed"))
     text = write_evidence(found)

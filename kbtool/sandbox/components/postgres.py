@@ -119,6 +119,10 @@ class PostgresServer(Server):
         with self._connect("postgres") as connection:
             for statement in _ROLES:
                 connection.execute(sql.SQL(statement).format(**names, **values))
+            for each in part.databases:
+                more = {**names, "database": sql.Identifier(each), "owner": sql.Identifier(each)}
+                for statement in _DATABASE:
+                    connection.execute(sql.SQL(statement).format(**more))
         with self._connect(part.database) as connection:
             connection.execute(sql.SQL("SET ROLE {owner}").format(**names))
             connection.execute(part.sql)
@@ -185,16 +189,19 @@ class PostgresServer(Server):
 
 _SYSTEM: Final = "SELECT system_identifier::text FROM pg_control_system()"
 # The manager makes roles but is no superuser: a superuser could run programs (COPY … PROGRAM).
-_ROLES: Final = (
+_DATABASE: Final = (
     "CREATE ROLE {owner} NOLOGIN",
-    "CREATE ROLE {manager} LOGIN CREATEROLE PASSWORD {manager_password}",
     "GRANT {owner} TO {manager} WITH ADMIN OPTION",
+    "CREATE DATABASE {database} OWNER {owner} STRATEGY FILE_COPY",
+    "REVOKE ALL ON DATABASE {database} FROM PUBLIC",
+)
+_ROLES: Final = (
+    "CREATE ROLE {manager} LOGIN CREATEROLE PASSWORD {manager_password}",
     "GRANT pg_signal_backend TO {manager}",
     "CREATE ROLE {reader} LOGIN PASSWORD {reader_password}",
     "ALTER ROLE {reader} SET default_transaction_read_only = on",
     "ALTER ROLE {reader} SET statement_timeout = '5s'",
-    "CREATE DATABASE {database} OWNER {owner} STRATEGY FILE_COPY",
-    "REVOKE ALL ON DATABASE {database} FROM PUBLIC",
+    *_DATABASE,
     "GRANT CONNECT ON DATABASE {database} TO {reader}",
 )
 _GRANTS: Final = (

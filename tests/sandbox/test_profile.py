@@ -1,0 +1,44 @@
+"""A profile is data a change may bring along: it names files of the sandbox, and no others."""
+
+import shutil
+
+import pytest
+from support.sandbox import ROOT
+
+from kbtool.errors import ConfigError
+from kbtool.sandbox.profile import from_json, load_profile
+
+
+@pytest.fixture
+def folder(tmp_path):
+    shutil.copytree(ROOT / "sandbox", tmp_path / "sandbox")
+    (tmp_path / "secret").write_text("the operator's own")
+    (tmp_path / "sandbox/profiles/link").symlink_to(tmp_path / "secret")
+    return tmp_path / "sandbox/profiles"
+
+
+@pytest.mark.parametrize("name", ["embedded", "controlplane"])
+def test_a_profile_survives_the_way_to_the_supervisor(folder, name):
+    profile = load_profile(folder, name)
+    assert from_json(profile.to_json()) == profile
+
+
+@pytest.mark.parametrize("path", ["../../secret", "/etc/hostname", "link", "..", "gone"])
+def test_no_file_from_elsewhere_enters_a_sandbox(folder, path):
+    file = folder / "embedded.toml"
+    text = file.read_text()
+    assert text.count('"embedded/seed.sh"') == 1
+    file.write_text(text.replace('"embedded/seed.sh"', f'"{path}"'))
+    with pytest.raises(ConfigError) as refused:
+        load_profile(folder, "embedded")
+    assert f"seed.script: {path}: " in refused.value.message
+    assert "operator" not in refused.value.message
+
+
+def test_every_fault_is_named_at_once(folder):
+    file = folder / "embedded.toml"
+    file.write_text(file.read_text().replace("strength = 1", 'strength = "x"\nstrenght = 2'))
+    with pytest.raises(ConfigError) as refused:
+        load_profile(folder, "embedded")
+    assert "strength must be given" in refused.value.message
+    assert "did you mean 'strength'?" in refused.value.message
