@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: help setup demo site test quick static check bench lock vendor clean
+.PHONY: help setup assets demo site test quick static check bench lock vendor clean
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -14,13 +14,16 @@ $(READY): requirements/dev.txt pyproject.toml tools/setup
 	@tools/setup "$(PYTHON)" "$(VENV)"
 	@touch $@
 
+assets: $(READY) ## the programs of a control plane: found, or built once in six minutes
+	@tools/assets "$(BIN)"
+
 demo: $(READY) ## lint, drill red and green on a copy of the pages, verify, lint again
 	@PATH="$(abspath $(BIN)):$$PATH" tools/demo
 
 site: $(READY) ## build the site into build/site; look at it: .venv/bin/kbtool site serve
 	$(BIN)/kbtool site build --strict
 
-test: $(READY) ## the whole test suite
+test: $(READY) ## the whole test suite; the control plane where its programs are or Go is
 	@tools/needs
 	$(BIN)/pytest
 

@@ -1,15 +1,18 @@
 """Sandboxes by name: start, look, stop; and what the machine has for them."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kbtool.app.runbooks import DEFAULT_PROFILE
 from kbtool.errors import ConfigError, KbError, SandboxError, UsageError
+from kbtool.sandbox import assets, building
 from kbtool.sandbox.client import LiveSandbox
-from kbtool.sandbox.launch import Progress, down, requirements
-from kbtool.sandbox.profile import load_profile
+from kbtool.sandbox.expose import exposed
+from kbtool.sandbox.launch import Progress, confinement, down, programs_of, requirements
+from kbtool.sandbox.profile import load_profile, load_profiles
 from kbtool.sandbox.registry import Entry, entries
 from kbtool.workspace import open_workspace
 
@@ -97,12 +100,109 @@ def stop(name: str | None, *, keep: bool) -> list[str]:
     return [entry.name for entry in chosen]
 
 
-def doctor(folder: Path | None) -> list[dict[str, str]]:
-    """Return what sandboxes need here: {what, found, fix}, `found` empty where it is missing."""
-    rows = [{"what": w, "found": found, "fix": fix} for w, found, fix in requirements()]
-    try:
-        profile = load_profile(folder or profiles_folder(), DEFAULT_PROFILE)
-        rows.append({"what": "profile", "found": profile.name, "fix": ""})
-    except ConfigError as error:
-        rows.append({"what": "profile", "found": "", "fix": f"{error.message}; {error.hint}"})
-    return rows
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that sandboxes need: `found` is empty where it is missing, then `fix` says more."""
+
+    profile: str  # "" for every profile
+    what: str
+    found: str
+    fix: str
+
+
+def doctor(profile: str | None) -> list[Check]:
+    """Return what all profiles need here, or what one does.
+
+    Raises:
+        ConfigError: there is no profile of that name.
+    """
+    checks = [Check("", *confinement())]
+    folder = profiles_folder()
+    names = [profile] if profile else sorted(path.stem for path in folder.glob("*.toml"))
+    for name in names:
+        try:
+            found = load_profile(folder, name)
+        except ConfigError as error:
+            if profile:
+                raise
+            checks.append(Check(name, "profile", "", f"{error.message}; {error.hint}"))
+            continue
+        checks.append(Check(name, "profile", f"{folder.name}/{name}.toml", ""))
+        checks += [Check(name, *row) for row in requirements(found)]
+    return checks
+
+
+# ---------------------------------------------------------------------- programs
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """The programs of a profile's control plane, and where they came from."""
+
+    profile: str
+    origin: str
+    folder: Path
+    versions: Mapping[str, str]
+    built: bool  # just now
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON data."""
+        rest = {"folder": str(self.folder), "programs": dict(self.versions), "built": self.built}
+        return {"profile": self.profile, "origin": self.origin, **rest}
+
+
+def acquire(
+    profile: str | None, consent: Callable[[Sequence[str], building.Go], bool], progress: Progress
+) -> list[Programs]:
+    """Return the programs of one profile, or of all, built first where they are missing.
+
+    Raises:
+        RequirementError: they are missing, and nobody agreed, no Go can, or the build failed.
+        ConfigError: there is no profile of that name.
+    """
+    folder = profiles_folder()
+    chosen = [load_profile(folder, profile)] if profile else load_profiles(folder)
+    return [
+        _acquire(each.name, module, consent, progress)
+        for each in chosen
+        if (module := programs_of(each))
+    ]
+
+
+def _acquire(
+    profile: str,
+    module: Path,
+    consent: Callable[[Sequence[str], building.Go], bool],
+    progress: Progress,
+) -> Programs:
+    found = assets.find(module)
+    built = found is None
+    if found is None:
+        go = building.find_go(module)
+        if not consent(list(assets.PACKAGES), go):
+            found = assets.require(module)
+        else:
+            found = building.build(module, progress)
+    return Programs(profile, found.origin, found.folder, assets.versions(found.folder), built)
+
+
+# ---------------------------------------------------------------------- clients outside
+def kubeconfig(name: str) -> str:
+    """Return the kubeconfig of the steps' user, as a shell in the sandbox sees it.
+
+    Raises:
+        SandboxError: the sandbox does not run, or has no Kubernetes.
+    """
+    live = open_box(name, None, lambda _: None, running=True).live
+    for door in live.doors().values():
+        inside = door["environment"].get("KUBECONFIG")
+        if inside:
+            return Path(live.entry.cell, door["files"][inside]).read_text(encoding="utf-8")
+    raise SandboxError(
+        f"{name} has no Kubernetes", f"kbtool sandbox up NAME --profile P, not {live.profile.name}"
+    )
+
+
+@contextlib.contextmanager
+def exposing(box: Box) -> Iterator[Mapping[str, str]]:
+    """Yield the environment of clients on this machine, for as long as the doors are open."""
+    with exposed(box.live.entry.cell, box.live.doors()) as environment:
+        yield environment

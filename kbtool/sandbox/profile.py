@@ -55,16 +55,16 @@ class OpenBao:
 class Kubernetes:
     """A control plane without kubelets.
 
-    `manifests` are what its administrator applies, in order, when it is built, roles included:
-    steps act as `user`, checks as `observer`, and each of `users` has a token. `programs` is the
-    folder of the Go module its programs are built from.
+    `manifests` (file → text) are what its administrator applies, in order, when it is built, roles
+    included: steps act as `user`, checks as `observer`, and each of `users` has a token.
+    `programs` is the folder of the Go module its programs are built from.
     """
 
     name: str
     user: str
     observer: str
     users: tuple[str, ...]
-    manifests: tuple[str, ...]
+    manifests: Mapping[str, str]
     programs: str
     kind: str = "kubernetes"
 
@@ -153,8 +153,7 @@ def from_json(data: Mapping[str, Any]) -> Profile:
 
 def _part(data: Mapping[str, Any]) -> Component:
     if data["kind"] == "kubernetes":
-        texts = {key: tuple(data[key]) for key in ("users", "manifests")}
-        return Kubernetes(**{**data, **texts})
+        return Kubernetes(**{**data, "users": tuple(data["users"])})
     if data["kind"] == "postgres":
         return Postgres(**{**data, "databases": tuple(data["databases"])})
     return OpenBao(**data)
@@ -317,11 +316,13 @@ class _Loader:
         for user in users:
             if not _NAME.fullmatch(str(user)):
                 self.faults.append(f"{where}.users: {user!r} is no plain name")
-        texts = [self._file(str(path), f"{where}.manifests") for path in found["manifests"]]
+        texts = {
+            str(path): self._file(str(path), f"{where}.manifests") for path in found["manifests"]
+        }
         module = self.folder / found["programs"]
         for file in ("go.mod", "go.sum"):
             self._file(f"{found['programs']}/{file}", f"{where}.programs")
-        return Kubernetes(name, found["user"], found["observer"], users, tuple(texts), str(module))
+        return Kubernetes(name, found["user"], found["observer"], users, texts, str(module))
 
     def _secret(self, name: str, data: Any) -> SecretSource | None:
         where = f"secrets.{name}"

@@ -167,8 +167,10 @@ class Site:
             raise SandboxError("bubblewrap could not make a cell", "kbtool sandbox doctor")
         return Spawned(process, proc(int(json.loads(info)["child-pid"])))
 
-    async def run(self, command: Sequence[str], binds: Sequence[Bind], log: str) -> None:
-        """Run a command in a cell to its end.
+    async def run(
+        self, command: Sequence[str], binds: Sequence[Bind], log: str, what: str = ""
+    ) -> None:
+        """Run a command in a cell to its end; `what` it does is for the message.
 
         Raises:
             SandboxError: it failed; the end of its log is in the message.
@@ -177,13 +179,25 @@ class Site:
         with path.open("ab") as file:
             spawned = await self.spawn(command, binds, stdout=file.fileno(), stderr=file.fileno())
             if await spawned.process.wait() != 0:
-                raise SandboxError(f"{Path(command[0]).name} failed: {tail(path)}")
+                raise SandboxError(f"{what or Path(command[0]).name} failed: {tail(path)}")
+
+
+_COMPLAINT: Final = re.compile(r"error|fatal|panic|unknown|not defined|denied", re.IGNORECASE)
 
 
 def tail(path: Path, lines: int = 5) -> str:
-    """Return the last lines of a log, on one line."""
+    """Return the last lines of a log, on one line.
+
+    Where none of them complains, the last one before that does comes first: some programs print
+    what is wrong, and then a page about their use.
+    """
     try:
-        text = path.read_bytes()[-4096:].decode("utf-8", "replace")
+        text = path.read_bytes()[-(1 << 16) :].decode("utf-8", "replace")
     except OSError:
         return "(no log)"
-    return " | ".join(text.strip().splitlines()[-lines:]) or "(its log is empty)"
+    told = [line for line in text.splitlines() if line.strip()]
+    last = told[-lines:]
+    complaints = [line for line in told if _COMPLAINT.search(line)]
+    if complaints and complaints[-1] not in last:
+        last = [complaints[-1], "…", *last[-2:]]
+    return " | ".join(line.strip()[:300] for line in last) or "(its log is empty)"

@@ -32,7 +32,7 @@ from kbtool.sandbox.door import peer_uid
 from kbtool.sandbox.layers import inside_view
 from kbtool.sandbox.probing import Probing
 from kbtool.sandbox.profile import Component, Kubernetes, Postgres, Profile, from_json
-from kbtool.sandbox.site import Site
+from kbtool.sandbox.site import Site, tail
 from kbtool.sandbox.steps import StepRun
 from kbtool.sandbox.wire import query_json
 from kbtool.text import Span
@@ -98,7 +98,30 @@ class Supervisor:
 
     # ------------------------------------------------------------------ building
     async def up(self) -> None:
-        """Start the sandbox, building it first when it is new."""
+        """Start the sandbox, building it first when it is new.
+
+        Raises:
+            KbError: a part did not start; a part that ended is named, with the last of its log.
+        """
+        building = asyncio.create_task(self._up())
+        try:
+            while not building.done():
+                await asyncio.wait({building}, timeout=_CHECK_EVERY)
+                self._name_the_dead(None)
+            building.result()
+        except (KbError, OSError) as error:
+            self._name_the_dead(error)
+            raise
+        finally:
+            building.cancel()
+
+    def _name_the_dead(self, error: Exception | None) -> None:
+        """Say which part ended: what fails elsewhere because of that is no reason to show."""
+        for name, server in self.servers.items():
+            if server.died:
+                raise SandboxError(f"{name} ended while starting: {tail(server.log)}") from error
+
+    async def _up(self) -> None:
         self._tools()
         for server in self.servers.values():
             await server.door.open()
@@ -267,6 +290,7 @@ class Supervisor:
             "dead": self._dead,
             "stop": self._stop,
             "adopt": self._adopt,
+            "doors": self._doors,
         }
 
     async def _status(self, _request: Message) -> Message:
@@ -274,6 +298,20 @@ class Supervisor:
         for name, server in self.servers.items():
             parts[name] = {"state": await server.state(), "version": server.version()}
         return {"parts": parts}
+
+    async def _doors(self, _request: Message) -> Message:
+        """Tell where the doors are, below the sandbox's folder, and what clients need there."""
+        return {"doors": {name: self._door(server) for name, server in self.doors.items()}}
+
+    def _door(self, server: Server) -> Message:
+        home = self.site.home
+        files = {
+            inside: str(Path(outside).relative_to(home))
+            for _, outside, inside in server.step_binds(admin=False)
+        }
+        socket = str(server.door.path.relative_to(home))
+        environment = server.step_environment()
+        return {"socket": socket, "port": server.port, "environment": environment, "files": files}
 
     async def _dead(self, _request: Message) -> Message:
         return {"dead": [name for name, server in self.servers.items() if server.died]}

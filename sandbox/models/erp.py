@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import beneath
 import psycopg
 
 MAGIC = b"ERPDATA1"
@@ -19,7 +20,7 @@ AREA = 64 * 1024
 
 def mount(device: Path) -> None:
     """Mount a volume: a blank one gets an empty file system first."""
-    with device.open("r+b") as volume:
+    with beneath.open_file(device, "r+b") as volume:
         if not volume.read(AREA).strip(b"\0"):
             volume.seek(0)
             volume.write(EMPTY)
@@ -52,7 +53,7 @@ def _database(secret: dict[str, str]) -> str:
 
 
 def _data(device: Path) -> str:
-    with device.open("rb") as volume:
+    with beneath.open_file(device, "rb") as volume:
         start = volume.read(AREA)
     if start.startswith(EMPTY):
         return "no company is in this file system"

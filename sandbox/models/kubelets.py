@@ -12,9 +12,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import beneath
 import erp
+from beneath import plain
 from kubernetes import client
-from lab import HOSTS, Kind, Object, connect, run
+from lab import HOSTS, MALFORMED, Kind, Object, connect, run
 
 DRIVER = "driver.longhorn.io"
 LOST = "sandbox.kbtool/lost"  # a node with this label is down
@@ -63,7 +65,7 @@ class Pod:
 
     def device(self, handle: str) -> Any:
         """Return the file of a volume's device on this node."""
-        return HOSTS / self.node / "dev/longhorn" / handle
+        return HOSTS / plain(self.node) / "dev/longhorn" / plain(handle)
 
 
 class Kubelets:
@@ -82,14 +84,22 @@ class Kubelets:
         pods = list(self.core.list_pod_for_all_namespaces().items)
         self._return_tickets(attachments, {each.metadata.name for each in pods})
         for each in pods:
-            if each.metadata.deletion_timestamp:
-                self._end(each)
-            elif not each.spec.node_name:
-                self._bind(each, up)
-            elif each.spec.node_name in up:
-                self._look_after(Pod(each, self.core), volumes, attachments)
-            else:
-                self._say(each, "Unknown", "NodeLost", "")
+            try:
+                self._turn_to(each, up, volumes, attachments)
+            except (OSError, *MALFORMED) as error:
+                self._say(each, "Pending", "ContainerCreating", str(error)[:200])
+
+    def _turn_to(
+        self, pod: Any, up: list[str], volumes: dict[str, Object], attachments: dict[str, Object]
+    ) -> None:
+        if pod.metadata.deletion_timestamp:
+            self._end(pod)
+        elif not pod.spec.node_name:
+            self._bind(pod, up)
+        elif pod.spec.node_name in up:
+            self._look_after(Pod(pod, self.core), volumes, attachments)
+        else:
+            self._say(pod, "Unknown", "NodeLost", "")
 
     # ------------------------------------------------------------------ nodes
     def _report_nodes(self) -> list[str]:
@@ -140,7 +150,7 @@ class Kubelets:
                 self._take_ticket(pod, attachments[handle])
             status = volumes.get(handle, {}).get("status", {})
             where = status.get("currentNodeID") if status.get("state") == "attached" else None
-            if where != pod.node or not pod.device(handle).exists():
+            if where != pod.node or not beneath.exists(pod.device(handle)):
                 self._say(pod.pod, "Pending", "ContainerCreating", f"{handle} is not attached here")
                 return
             erp.mount(pod.device(handle))

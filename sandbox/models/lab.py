@@ -18,6 +18,8 @@ HOSTS = Path("/kb/hosts")
 _DATA = Path("/kb/data")
 READY, PAUSE, PAUSED = (_DATA / name for name in ("ready", "pause", "paused"))
 Object = dict[str, Any]
+# What comes of an object or a file that is not as it should be: no reason to end.
+MALFORMED = (LookupError, TypeError, ValueError, AttributeError, RecursionError)
 
 
 class Kind:
@@ -92,9 +94,19 @@ def said(error: Exception) -> str:
     return f"{type(error).__name__}: {error}".strip()[:1000]
 
 
+_told: dict[str, str] = {}
+
+
+def tell(about: str, text: str) -> None:
+    """Write to the log, unless that was the last said about it."""
+    if text and _told.get(about) != text:
+        sys.stderr.write(f"{about}: {text[:2000]}\n")
+        sys.stderr.flush()
+    _told[about] = text
+
+
 def run(reconcile: Callable[[], None]) -> None:
     """Reconcile for ever; stand still while told to, and say so."""
-    last = ""
     while True:
         if PAUSE.exists():
             PAUSED.touch()
@@ -103,12 +115,8 @@ def run(reconcile: Callable[[], None]) -> None:
         PAUSED.unlink(missing_ok=True)
         try:
             reconcile()
-            seen = ""
+            tell("all", "")
             READY.touch()
-        except (client.ApiException, HTTPError, OSError) as error:
-            seen = said(error)
-        if seen and seen != last:
-            sys.stderr.write(seen + "\n")
-            sys.stderr.flush()
-        last = seen
+        except (client.ApiException, HTTPError, OSError, *MALFORMED) as error:
+            tell("all", said(error))
         time.sleep(PERIOD)

@@ -11,8 +11,10 @@ import json
 import time
 from typing import Any
 
+from beneath import Refused as Hostile
+from beneath import plain
 from kubernetes import client
-from lab import Kind, Object, connect, run
+from lab import MALFORMED, Kind, Object, connect, run
 
 GROUP = ("secrets.hashicorp.com", "v1beta1")
 VAULT = ("127.0.0.1", 8200)
@@ -61,12 +63,12 @@ class Operator:
         }
         for each in self.secrets.all():
             namespace = each["metadata"]["namespace"]
-            if self._due(each):
-                try:
+            try:
+                if self._due(each):
                     auth = auths.get((namespace, each["spec"].get("vaultAuthRef", "")))
                     self._issue(each, auth)
-                except Refused as error:
-                    self._say(each, "False", "VaultClientError", str(error))
+            except (Refused, Hostile, *MALFORMED) as error:
+                self._say(each, "False", "VaultClientError", str(error))
 
     def _due(self, each: Object) -> bool:
         lease = each.get("status", {}).get("secretLease") or {}
@@ -90,7 +92,7 @@ class Operator:
         if auth is None:
             raise Refused(f"no VaultAuth {each['spec'].get('vaultAuthRef')!r} in this namespace")
         token = self._login(auth)
-        path = f"{each['spec']['mount']}/creds/{each['spec']['role']}"
+        path = f"{plain(each['spec']['mount'])}/creds/{plain(each['spec']['role'])}"
         lease = vault("GET", path, token=token)
         self._write(each, lease["data"])
         self.secrets.report(
@@ -118,7 +120,8 @@ class Operator:
         except client.ApiException as error:
             raise Refused(f"no token for service account {account}: {error.reason}") from error
         body = {"role": auth["spec"]["kubernetes"]["role"], "jwt": token.status.token}
-        return vault("POST", f"auth/{auth['spec']['mount']}/login", body)["auth"]["client_token"]
+        mount = plain(auth["spec"]["mount"])
+        return vault("POST", f"auth/{mount}/login", body)["auth"]["client_token"]
 
     def _write(self, each: Object, data: dict[str, str]) -> None:
         name, namespace = each["spec"]["destination"]["name"], each["metadata"]["namespace"]

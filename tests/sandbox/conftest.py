@@ -1,12 +1,13 @@
+import os
 import socket
 import threading
-from pathlib import Path
 
 import pytest
 from support.sandbox import ROOT, Listener, fresh
 
 from kbtool.errors import RequirementError
-from kbtool.sandbox import assets
+from kbtool.sandbox import assets, building
+from kbtool.sandbox.launch import programs_of
 from kbtool.sandbox.profile import load_profile
 
 
@@ -14,6 +15,10 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if "tests/sandbox" in str(item.path):
             item.add_marker(pytest.mark.sandbox)
+        if "programs" in getattr(item, "fixturenames", ()):
+            # The first of these may build the programs.
+            item.add_marker(pytest.mark.slow)
+            item.add_marker(pytest.mark.timeout(1800))
 
 
 @pytest.fixture(scope="session")
@@ -29,14 +34,29 @@ def box(profile, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def controlplane():
-    """The profile; skipped where its programs are not built: `kbtool sandbox assets`."""
-    found = load_profile(ROOT / "sandbox" / "profiles", "controlplane")
-    try:
-        assets.require(Path(found.components["kubernetes"].programs))
-    except RequirementError as error:
-        pytest.skip(f"{error.message}: {error.hint}")
-    return found
+def plane_profile():
+    return load_profile(ROOT / "sandbox" / "profiles", "controlplane")
+
+
+@pytest.fixture(scope="session")
+def programs(plane_profile):
+    """The folder of the control plane's programs, built where they are not: six minutes, once."""
+    module = programs_of(plane_profile)
+    if assets.find(module) is None:
+        try:
+            building.find_go(module)
+        except RequirementError as error:
+            if os.environ.get("CI") == "true":
+                raise
+            pytest.skip(f"no control plane, and {error.message} ({error.hint})")
+        building.build(module, print)
+    return assets.require(module).folder
+
+
+@pytest.fixture(scope="session")
+def controlplane(plane_profile, programs):
+    """The profile, with everything it needs."""
+    return plane_profile
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +64,13 @@ def plane(controlplane, tmp_path_factory):
     """One control plane for a module: starting it takes seconds."""
     with fresh(controlplane, tmp_path_factory.mktemp("plane")) as sandbox:
         yield sandbox
+
+
+@pytest.fixture
+def tidy(plane):
+    """The shared control plane, as seeded again afterwards."""
+    yield plane
+    plane.reset()
 
 
 @pytest.fixture

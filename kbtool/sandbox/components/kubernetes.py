@@ -19,7 +19,6 @@ from typing import Any, ClassVar, Final
 
 from kbtool.errors import BoundaryError, SandboxError
 from kbtool.sandbox.cell import PROGRAMS
-from kbtool.sandbox.components.pki import authority, signing_key
 from kbtool.sandbox.components.server import Server, relayed, remove
 from kbtool.sandbox.door import peer_pid
 from kbtool.sandbox.profile import Kubernetes
@@ -240,6 +239,8 @@ class ApiServer(Server):
 
     async def create(self) -> None:
         """Make its keys, and a token for each user."""
+        from kbtool.sandbox.components.pki import authority, signing_key
+
         keys = authority(f"kb-{self.site.id}", ("kubernetes", "localhost"), ("127.0.0.1",))
         self._keep("ca.crt", keys.ca)
         self._keep("server.crt", keys.certificate)
@@ -259,7 +260,7 @@ class ApiServer(Server):
 
     def _write_kubeconfig(self, user: str, token: str, ca: bytes) -> None:
         text = _KUBECONFIG.format(user=json.dumps(user), token=token, ca=b64encode(ca).decode())
-        self.kubeconfig(user).write_text(text, encoding="utf-8")
+        self.kubeconfig(user).write_text(text.lstrip(), encoding="utf-8")
 
     def kubeconfig(self, user: str) -> Path:
         """Return the file of a user's kubeconfig: one context, the address every cell sees."""
@@ -299,10 +300,11 @@ class ApiServer(Server):
 
     async def settle(self, outputs: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
         """Apply the profile's manifests; return what a Vault needs to review tokens."""
-        definitions = [text for text in self.part.manifests if _DEFINES in text]
-        others = [text for text in self.part.manifests if _DEFINES not in text]
+        everything = self.part.manifests.items()
+        definitions = {file: text for file, text in everything if _DEFINES in text}
+        others = {file: text for file, text in everything if _DEFINES not in text}
         for manifests in filter(None, (definitions, others)):
-            await self._apply("\n---\n".join(manifests))
+            await self._apply(", ".join(manifests), "\n---\n".join(manifests.values()))
         ca = (self.data / "ca.crt").read_text(encoding="ascii")
         tokens = {
             f"{user}_token".replace("-", "_"): self.site.secret(f"{self.name}.{user}")
@@ -310,15 +312,16 @@ class ApiServer(Server):
         }
         return {"ca": ca, "address": f"https://127.0.0.1:{self.port}", **tokens}
 
-    async def _apply(self, manifests: str) -> None:
+    async def _apply(self, file: str, manifests: str) -> None:
         """Apply YAML as the administrator; new definitions are established when this returns.
 
         Raises:
-            SandboxError: it was refused; kubectl's own words are in the message.
+            SandboxError: it was refused; the file and kubectl's own words are in the message.
         """
         folder = self.site.folder("work", "apply")
         (folder / "all.yaml").write_text(manifests, encoding="utf-8")
-        await self._kubectl(folder, "apply", "--server-side", "-f", "/kb/work/all.yaml")
+        apply = ["apply", "--server-side", "-f", "/kb/work/all.yaml"]
+        await self._kubectl(folder, apply, f"applying {file}")
         await self.wait_for(self._established, "serving its new resources")
 
     async def _established(self) -> bool:
@@ -330,7 +333,7 @@ class ApiServer(Server):
         ]
         return all(state.get("Established") == "True" for state in states)
 
-    async def _kubectl(self, folder: Path, *arguments: str) -> None:
+    async def _kubectl(self, folder: Path, arguments: Sequence[str], what: str) -> None:
         command = [*relayed(self.addresses()), f"{PROGRAMS}/kubectl", "--kubeconfig=/kb/config"]
         command += arguments
         binds: list[Bind] = [
@@ -338,7 +341,7 @@ class ApiServer(Server):
             ("--ro-bind", str(self.kubeconfig(ADMIN)), "/kb/config"),
             self.door_bind(),
         ]
-        await self.site.run(command, binds, "apply.log")
+        await self.site.run(command, binds, "apply.log", what)
 
     # ------------------------------------------------------------------ identity
     async def identity(self) -> dict[str, str]:

@@ -203,7 +203,9 @@ class Server(ABC):
             if not self.running:
                 raise SandboxError(f"{self.name} ended while starting: {tail(self.log)}")
             if time.monotonic() > limit:
-                raise SandboxError(f"{self.name} is not {what} after {READY_WITHIN:.0f} s")
+                raise SandboxError(
+                    f"{self.name} is not {what} after {READY_WITHIN:.0f} s: {tail(self.log)}"
+                )
             await asyncio.sleep(pause)
             pause = min(0.05, pause * 1.5)
 
