@@ -17,11 +17,5 @@ PROFILES = [
 def cluster(request, programs, tmp_path_factory):
     """The administrator's kubeconfig in a sandbox of each profile that has Kubernetes."""
     folder = tmp_path_factory.mktemp("conformance")
-    if request.param.name == "controlplane":
-        sandbox = request.getfixturevalue("plane")
-        with reachable(sandbox, folder) as config:
-            yield config
-        sandbox.reset()
-        return
     with fresh(request.param, folder) as sandbox, reachable(sandbox, folder) as config:
         yield config
