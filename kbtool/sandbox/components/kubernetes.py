@@ -304,7 +304,7 @@ class ApiServer(Server):
         definitions = {file: text for file, text in everything if _DEFINES in text}
         others = {file: text for file, text in everything if _DEFINES not in text}
         for manifests in filter(None, (definitions, others)):
-            await self._apply(", ".join(manifests), "\n---\n".join(manifests.values()))
+            await self._apply(manifests)
         ca = (self.data / "ca.crt").read_text(encoding="ascii")
         tokens = {
             f"{user}_token".replace("-", "_"): self.site.secret(f"{self.name}.{user}")
@@ -312,16 +312,18 @@ class ApiServer(Server):
         }
         return {"ca": ca, "address": f"https://127.0.0.1:{self.port}", **tokens}
 
-    async def _apply(self, file: str, manifests: str) -> None:
-        """Apply YAML as the administrator; new definitions are established when this returns.
+    async def _apply(self, manifests: Mapping[str, str]) -> None:
+        """Apply files as the administrator; new definitions are established when this returns.
 
         Raises:
-            SandboxError: it was refused; the file and kubectl's own words are in the message.
+            SandboxError: it was refused; kubectl's own words, which name the file, are in it.
         """
         folder = self.site.folder("work", "apply")
-        (folder / "all.yaml").write_text(manifests, encoding="utf-8")
-        apply = ["apply", "--server-side", "-f", "/kb/work/all.yaml"]
-        await self._kubectl(folder, apply, f"applying {file}")
+        files: list[str] = []
+        for file, text in manifests.items():
+            (folder / Path(file).name).write_text(text, encoding="utf-8")
+            files += ("-f", f"/kb/work/{Path(file).name}")
+        await self._kubectl(folder, ["apply", "--server-side", *files], "applying manifests")
         await self.wait_for(self._established, "serving its new resources")
 
     async def _established(self) -> bool:
