@@ -82,7 +82,7 @@ def _kubernetes(module: Path) -> str:
 def _objects(profile: Profile) -> Iterator[Mapping[str, Any]]:
     for component in profile.components.values():
         if isinstance(component, Kubernetes):
-            for manifest in component.manifests:
+            for manifest in component.manifests.values():
                 yield from map(read_front_matter, f"\n{manifest}".split("\n---"))
 
 

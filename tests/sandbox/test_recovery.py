@@ -29,6 +29,9 @@ NOTICED = {
         "kubectl -n longhorn-system get volumes.longhorn.io erp-data | grep -Eq 'degraded|unknown'",
     ],
     "api-unavailable": ["! kubectl get nodes --request-timeout=3s"],
+    "canary-typo": [
+        "kubectl -n canary get vaultdynamicsecrets.secrets.hashicorp.com canary | grep False"
+    ],
 }
 
 
