@@ -11,10 +11,10 @@ def main() -> None:
         print(f"kbtool {__version__}")
         return
     try:
-        from kbtool.cli import run
-    except KeyboardInterrupt:  # `run` has its own boundary, once it is there
+        from kbtool.cli import answer
+    except KeyboardInterrupt:  # `answer` has its own boundary, once it is there
         sys.exit(130)
-    sys.exit(run())
+    sys.exit(answer())
 
 
 if __name__ == "__main__":

@@ -70,7 +70,7 @@ def main(ctx: click.Context) -> None:
     ctx.color = color_wanted(sys.stdout)
 
 
-def run(args: Sequence[str] | None = None) -> int:
+def answer(args: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code. Never raises."""
     try:
         result = main.main(args, prog_name="kbtool", standalone_mode=False)

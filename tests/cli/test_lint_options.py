@@ -11,7 +11,7 @@ from support.terminal import Terminal
 
 from kbtool.adapters.changes import changed_files
 from kbtool.adapters.git import GitError
-from kbtool.cli import run as kbtool
+from kbtool.cli import answer as kbtool
 
 DAY = datetime.now(UTC).date()
 

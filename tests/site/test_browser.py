@@ -9,7 +9,7 @@ import pytest
 from support.browser import CHROMIUM, Browser
 from support.sandbox import ROOT
 
-from kbtool.cli import run
+from kbtool.cli import answer
 
 pytestmark = [
     pytest.mark.slow,
@@ -61,7 +61,7 @@ def address(tmp_path_factory):
         "[vibe](../README.md) > **Essai**\n\n# Essai\n\n> **Date**: 2026-11-20\n\nLe coffre est descellé.\n"
     )
     (folder / "vibe" / "evil.md").write_text(EVIL)
-    assert run(["site", "build", str(folder)]) == 0
+    assert answer(["site", "build", str(folder)]) == 0
 
     class Quiet(SimpleHTTPRequestHandler):
         def log_message(self, *_):

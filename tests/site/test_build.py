@@ -9,7 +9,7 @@ from importlib.metadata import entry_points
 import pytest
 from support.sandbox import ROOT
 
-from kbtool.cli import run
+from kbtool.cli import answer
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def site(tmp_path_factory):
     assert "kbtool" in {point.name for point in entry_points(group="mkdocs.plugins")}, (
         "pip install -e ."
     )
-    assert run(["site", "build", str(folder), "--strict"]) == 0
+    assert answer(["site", "build", str(folder), "--strict"]) == 0
     return folder / "build" / "site"
 
 
@@ -112,7 +112,7 @@ def test_hooks_are_refused_before_anything_is_loaded(tmp_path, capsys):
     (tmp_path / "hook.py").write_text("raise SystemExit('ran')\n")
     text = (ROOT / "mkdocs.yml").read_text() + "hooks: [hook.py]\n"
     (tmp_path / "mkdocs.yml").write_text(text)
-    assert run(["site", "build", str(tmp_path)]) == 2
+    assert answer(["site", "build", str(tmp_path)]) == 2
     assert "hooks" in capsys.readouterr().err
 
 
@@ -120,8 +120,8 @@ def test_dead_link_fails_a_strict_build(tmp_path):
     (tmp_path / "vibe").mkdir()
     (tmp_path / "vibe" / "README.md").write_text("# A\n\n[b](b.md)\n")
     shutil.copy(ROOT / "mkdocs.yml", tmp_path)
-    assert run(["site", "build", str(tmp_path), "--strict"]) == 1
-    assert run(["site", "build", str(tmp_path)]) == 0
+    assert answer(["site", "build", str(tmp_path), "--strict"]) == 1
+    assert answer(["site", "build", str(tmp_path)]) == 0
 
 
 def test_staging_writes_only_what_changed(tmp_path, capsys):
@@ -129,13 +129,13 @@ def test_staging_writes_only_what_changed(tmp_path, capsys):
     page = tmp_path / "vibe" / "README.md"
     page.write_text("# A\n")
     (tmp_path / "vibe" / "b.md").write_text("# B\n")
-    assert run(["site", "stage", str(tmp_path)]) == 0
+    assert answer(["site", "stage", str(tmp_path)]) == 0
     stale = tmp_path / "build/site-src/gone/x.md"
     stale.parent.mkdir()
     stale.write_text("x")
     page.write_text("# A\n\nMore.\n")
     capsys.readouterr()
-    assert run(["site", "stage", str(tmp_path), "--format", "json"]) == 0
+    assert answer(["site", "stage", str(tmp_path), "--format", "json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert {"README.md", "llms.txt"} == set(said["written"])
     assert said["removed"] == ["gone/x.md"]
