@@ -172,3 +172,12 @@ def test_a_step_that_is_left_out_is_missed(plane, scenario, step):
     result, _ = drilled(plane, scenario=scenario, without=(step,), patience=patience)
     assert result.verdict == "red"
     print(f"\n{scenario} without {step}: {result.reason}")
+
+
+def test_without_a_device_nothing_is_written_and_no_orphan_is_marked(plane):
+    """A volume that is not attached has no device: `dd` must not make a file of its name."""
+    result, _ = drilled(plane, scenario="engine-ids-lost", without=("S7",))
+    assert result.verdict == "red"
+    assert result.reason.startswith("S8: exit 1; dd: failed to open")
+    marked = "ls /var/lib/longhorn/replicas/erp-data-*/recovered"
+    assert run(plane, marked, on="pi2").exit != 0
