@@ -115,7 +115,7 @@ def test_without_the_unseal_step_it_is_red(base, run, tmp_path):
 
 @pytest.mark.slow
 def test_every_step_is_needed(run):
-    code, text = run("drill", UNSEAL, "--mutate")
+    code, text = run("drill", UNSEAL, "--mutate", timeout=280)
     assert code == 0
     assert re.findall(r"S[123]", text.splitlines()[-1]) == ["S1", "S2", "S3"] or "needed" in text
 
@@ -127,7 +127,7 @@ def test_a_useless_step_is_named(base, run):
         "## See also",
         "### S4 [AGENT] Decoration\n\n```sh\necho done\n```\n\n- **Expect**: `stdout =~ /done/`\n\n## See also",
     )
-    code, text = run("drill", UNSEAL, "--mutate", "--scenario", "credentials-expired")
+    code, text = run("drill", UNSEAL, "--mutate", "--scenario", "credentials-expired", timeout=280)
     assert code == 1
     assert "S4" in text
 
