@@ -9,7 +9,6 @@ import asyncio
 import http.client
 import json
 import os
-import socket
 import ssl
 import time
 from base64 import b64decode, b64encode
@@ -19,8 +18,8 @@ from typing import Any, ClassVar, Final
 
 from kbtool.errors import BoundaryError, SandboxError
 from kbtool.sandbox.cell import PROGRAMS
+from kbtool.sandbox.components.connection import ProvenConnection
 from kbtool.sandbox.components.server import Server, relayed, remove
-from kbtool.sandbox.door import peer_pid
 from kbtool.sandbox.profile import Kubernetes
 from kbtool.sandbox.site import Bind, Site
 
@@ -104,7 +103,7 @@ class EtcdServer(Server):
 
     def ask(self, path: str, body: Any) -> Any:
         """Ask its JSON gateway; `body` None is a GET. Source: etcd's gRPC gateway, /v3/kv."""
-        connection = _Unix(self)
+        connection = ProvenConnection(self)
         try:
             method = "GET" if body is None else "POST"
             connection.request(method, f"/{path}", None if body is None else json.dumps(body))
@@ -470,22 +469,8 @@ class ControllerManager(Server):
         return {}
 
 
-class _Unix(http.client.HTTPConnection):
-    """HTTP over a server's own socket, whose other end is proven."""
-
-    def __init__(self, server: Server) -> None:
-        super().__init__("localhost", timeout=30)
-        self.server = server
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(30)
-        self.sock.connect(str(self.server.socket))
-        self.server.prove_peer(peer_pid(self.sock))
-
-
-class _Tls(_Unix):
-    """The same with TLS, trusting one authority."""
+class _Tls(ProvenConnection):
+    """A proven connection with TLS, trusting one authority."""
 
     def __init__(self, server: Server, ca: str) -> None:
         super().__init__(server)

