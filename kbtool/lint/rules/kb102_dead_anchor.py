@@ -17,7 +17,7 @@ def check(page: Page, kb: KnowledgeBase, _options: Options) -> Iterator[Finding]
     for link, target in broken(page, kb, Outcome.NO_ANCHOR):
         from difflib import get_close_matches
 
-        near = get_close_matches(target.anchor, sorted(kb.pages[target.path].anchors), 1)
+        near = get_close_matches(target.anchor, sorted(kb.anchors(page, target.path)), 1)
         hint = f"did you mean #{near[0]}?" if near else ""
         where = "here" if target.path == page.path else f"in {target.path}"
         yield Finding(page.path, place(link), f"no heading #{target.anchor} {where}", hint)
