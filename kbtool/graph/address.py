@@ -74,7 +74,6 @@ class Addresses:
         key = address.strip("/")
         if key.endswith("index.html"):
             key = key.removesuffix("index.html").rstrip("/")
-        key = key.removesuffix(".html") if self._site.pretty else key
         return key.lower() if self._site.kind is SiteKind.HUGO else key
 
 
@@ -95,9 +94,9 @@ def _mkdocs(site: Site, _mount: Mount, inner: str, _matter: Matter) -> tuple[str
 
 def _hugo(_site: Site, _mount: Mount, inner: str, matter: Matter) -> tuple[str, ...]:
     folder, stem = dirname(inner), splitext(basename(inner))[0]
-    own = join(folder, stem) + "/"
+    logical = own = join(folder, stem) + "/"
     if stem in ("_index", "index"):
-        own = f"{folder}/" if folder else ""
+        logical = own = f"{folder}/" if folder else ""
         folder = dirname(folder)
     slug, url, aliases = matter.get("slug"), matter.get("url"), matter.get("aliases")
     if slug and stem != "_index":
@@ -105,7 +104,8 @@ def _hugo(_site: Site, _mount: Mount, inner: str, matter: Matter) -> tuple[str, 
     if url:
         own = str(url)
     more = [str(alias) for alias in aliases] if isinstance(aliases, list) else []
-    return (own.replace(" ", "-").lower(), *more)
+    # A link hook finds a page by its logical path too.
+    return tuple(each.replace(" ", "-").lower() for each in (own, *more, logical))
 
 
 def _docusaurus(_site: Site, mount: Mount, inner: str, matter: Matter) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ generators: tests/graph/test_generators.py.
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
-from unicodedata import normalize
+from unicodedata import category, normalize
 
 from kbtool.graph.site import Site, SiteKind, Slugs
 from kbtool.markdown.page import Heading, Page
@@ -60,13 +60,16 @@ def _in_code(page: Page, at: int) -> bool:
 
 
 def _own(page: Page, site: Site) -> set[str]:
-    """Return the ids that come from Markdown: the written ones first, as they take theirs."""
-    found = _written(page) if site.attributes and "#" in page.text else set()
+    """Return the ids that come from Markdown."""
+    mkdocs = site.kind is SiteKind.MKDOCS
+    # Python-Markdown looks at what is written first, goldmark on the way, Docusaurus never.
+    found = _written(page) if mkdocs and site.attributes and "#" in page.text else set()
     taken = set(found)
     for level, text in _headings(page, site):
         words, explicit = _apart(text, site)
         if explicit:
             found.add(explicit)
+            taken |= {explicit} if site.kind is SiteKind.HUGO else set()
             continue
         anchor = _UNIQUE[site.kind](_SLUGS[site.slugs](words), taken)
         # The title of a page of Docusaurus takes an id and does not get it.
@@ -136,12 +139,14 @@ def _pymdownx(text: str) -> str:
 
 
 def _hugo(text: str) -> str:
-    return slug(text) or "heading"
+    text = text.replace("---", "").replace("--", "")  # the typographer made dashes of them
+    # Letter by letter, as Go does: no final sigma; and marks are no letters.
+    kept = (sign for sign in slug("".join(map(str.lower, text))) if category(sign)[0] != "M")
+    return "".join(kept) or "heading"
 
 
 def _hugo_ascii(text: str) -> str:
-    plain = normalize("NFD", text).encode("ascii", "ignore").decode("ascii")
-    return slug(plain) or "heading"
+    return _hugo(normalize("NFD", text).encode("ascii", "ignore").decode("ascii"))
 
 
 _SLUGS: Final[Mapping[Slugs, Callable[[str], str]]] = {

@@ -237,36 +237,50 @@ class _Published:
         """Yield the files a generator takes the target for, the first choice first."""
         if self.link.kind == "html":
             return  # no generator looks into raw HTML: it is an address
+        if self.site.kind is SiteKind.MKDOCS:
+            yield from self._in_docs(path)
+            return
         for folder, mount in self._starts(path):
             found = normpath(join(folder, path.removeprefix("@site").lstrip("/")))
-            if found.startswith("../"):
-                continue
-            inner = mount.inner(found) if mount and mount.holds(found) else None
             for file in self._spellings(found):
                 if self._publishes(file):
                     yield file
-            if mount and mount.original and inner is not None:
-                yield join(mount.original, inner)
+            if mount and mount.original and mount.holds(found):
+                yield join(mount.original, mount.inner(found))
+
+    def _in_docs(self, path: str) -> Iterator[str]:
+        """Yield what mkdocs looks up: its pages and the theme's files are one tree."""
+        here = self.site.mount_of(self.page.path)
+        if here is None or (path.startswith("/") and not self.site.root_links):
+            return
+        start = "" if path.startswith("/") else dirname(here.inner(self.page.path))
+        inner = normpath(join(start, path.lstrip("/")))
+        if inner.startswith("../"):
+            return
+        for mount in (here, *(each for each in self.site.mounts if not each.pages)):
+            yield join(mount.folder, inner)
+        if here.original:
+            yield join(here.original, inner)
 
     def _starts(self, path: str) -> Iterator[tuple[str, Mount | None]]:
         """Yield the folders a target may be counted from, each with the mount it lies in."""
         here = self.site.mount_of(self.page.path)
         contents = [(mount.folder, mount) for mount in self.site.contents()]
+        docusaurus = self.site.kind is SiteKind.DOCUSAURUS
         if path.startswith("@site/"):
             yield self.site.folder, None
+        elif path.startswith("/") and here and not docusaurus:
+            yield here.folder, here  # of its language
         elif path.startswith("/"):
-            if self.site.kind is not SiteKind.MKDOCS:
-                yield from contents
-                if self.site.kind is SiteKind.DOCUSAURUS and path.endswith(PAGES):
-                    yield self.site.folder, None
-            elif self.site.root_links and here:
-                yield here.folder, here
+            yield from contents
+            if path.endswith(PAGES):
+                yield self.site.folder, None
         else:
             yield dirname(self.page.path), here
-            if self.site.kind is SiteKind.DOCUSAURUS and path.endswith(PAGES):
+            if docusaurus and path.endswith(PAGES):
                 yield from contents
                 yield self.site.folder, None
-            if self.site.kind is SiteKind.HUGO and self.page.path.endswith("/index.md"):
+            if not docusaurus and self.page.path.endswith("/index.md"):
                 yield dirname(dirname(self.page.path)), here  # a page bundle and its neighbours
 
     def _spellings(self, file: str) -> Iterator[str]:
@@ -281,6 +295,8 @@ class _Published:
         """Return whether the site has the file: what lies beside its folders is not on it."""
         if self.site.kind is SiteKind.DOCUSAURUS and not file.endswith(PAGES):
             return True  # the bundler takes what a page asks for
+        if self.site.kind is SiteKind.HUGO and not file.endswith(".md"):
+            return False  # only pages are looked up, the rest is an address
         return self.site.mount_of(file) is not None
 
     # ------------------------------------------------------------------ addresses

@@ -48,6 +48,8 @@ def place(link: Link) -> Span:
 
 def nearest_file(page: Page, kb: KnowledgeBase, path: str) -> str:
     """Return a hint that names the nearest existing file, "" when none is near."""
+    if path in kb.files:
+        return f"{path} is in the repository, and not on the site that publishes this page"
     near = _names(kb).near(page.path, path)
     return f"did you mean {relative(page.path, near)}?" if near else ""
 

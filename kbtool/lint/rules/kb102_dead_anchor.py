@@ -1,6 +1,8 @@
 """A link to a section that was renamed drops the reader at the top of a long page.
 
 Anchors are the forge's heading slugs (duplicates get `-1`, `-2`), and `id=` or `name=` of raw HTML.
+On a site they are what its generator makes of headings, and the ids written as `{#id}`; those of a
+page that includes another one are not judged.
 """
 
 from collections.abc import Iterator
@@ -31,10 +33,15 @@ RULE = Rule(
     good=(
         {"a.md": "# A B\n\n[x](#a-b) [y](b.md#é-1) [top](#)\n", "b.md": "# É\n\n## É\n"},
         {"a.md": '# A\n\n<a id="here"></a>\n\n[x](#here)\n'},
+        {
+            "mkdocs.yml": "site_name: x\nmarkdown_extensions: [attr_list]\n",
+            "docs/a.md": "# A — B { #c }\n\n## Été\n\n## Été\n\n[c](#c) [e](#ete_1)\n",
+        },
     ),
     bad=(
         {"a.md": "# A\n\n[x](⟦#b⟧)\n"},
         {"a.md": "# A\n\n[x](⟦b.md#gone⟧)\n", "b.md": "# B\n"},
+        {"mkdocs.yml": "site_name: x\n", "docs/a.md": "# Été\n\n[x](⟦#été⟧)\n"},
     ),
     presets=("lab", "plain"),
 )
