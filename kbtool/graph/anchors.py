@@ -42,8 +42,6 @@ def anchors(page: Page, site: Site | None) -> frozenset[str] | None:
         return page.anchors
     if site.slugs is Slugs.UNKNOWN or _includes(page, site):
         return None
-    if site.kind is SiteKind.DOCFX:
-        return page.anchors
     return page.ids.union(_own(page, site))
 
 
@@ -139,10 +137,18 @@ def _pymdownx(text: str) -> str:
 
 
 def _hugo(text: str) -> str:
-    text = text.replace("---", "").replace("--", "")  # the typographer made dashes of them
-    # Letter by letter, as Go does: no final sigma; and marks are no letters.
-    kept = (sign for sign in slug("".join(map(str.lower, text))) if category(sign)[0] != "M")
-    return "".join(kept) or "heading"
+    # The typographer made dashes of them.
+    return _unmarked(text.replace("---", "").replace("--", "")) or "heading"
+
+
+def _markdig(text: str) -> str:
+    return _unmarked(text) or "section"
+
+
+def _unmarked(text: str) -> str:
+    """Return the forge's slug, letter by letter as Go and .NET read: no final sigma, no marks."""
+    lowered = "".join(map(str.lower, text))
+    return "".join(sign for sign in slug(lowered) if category(sign)[0] != "M")
 
 
 def _hugo_ascii(text: str) -> str:
@@ -157,6 +163,7 @@ _SLUGS: Final[Mapping[Slugs, Callable[[str], str]]] = {
     Slugs.PYMDOWNX_CASE: _pymdownx_case,
     Slugs.HUGO: _hugo,
     Slugs.HUGO_ASCII: _hugo_ascii,
+    Slugs.MARKDIG: _markdig,
 }
 
 
@@ -185,4 +192,5 @@ _UNIQUE: Final[Mapping[SiteKind, Callable[[str, set[str]], str]]] = {
     SiteKind.MKDOCS: _underscored,
     SiteKind.HUGO: _dashed,
     SiteKind.DOCUSAURUS: _dashed,
+    SiteKind.DOCFX: _dashed,
 }

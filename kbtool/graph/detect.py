@@ -78,7 +78,11 @@ def _configured(publisher: Publisher, files: Files, text: Text) -> Site:
 def _bare(publisher: Publisher) -> Site:
     """Return a site whose pages are a folder, and nothing else is known of it."""
     kind, folder = publisher.kind, publisher.folder
-    slugs = {SiteKind.MKDOCS: Slugs.TOC, SiteKind.HUGO: Slugs.HUGO}.get(kind, Slugs.FORGE)
+    slugs = {
+        SiteKind.MKDOCS: Slugs.TOC,
+        SiteKind.HUGO: Slugs.HUGO,
+        SiteKind.DOCFX: Slugs.MARKDIG,
+    }.get(kind, Slugs.FORGE)
     marked = kind in (SiteKind.MKDOCS, SiteKind.HUGO, SiteKind.DOCUSAURUS)
     return Site(kind, join(folder, ""), (Mount(folder),), slugs=slugs, attributes=marked)
 
@@ -128,8 +132,16 @@ def _mkdocs(path: str, _files: Files, text: Text) -> Site | None:
         pretty=settings.get("use_directory_urls") is not False,
         root_links=absolute == "relative_to_docs",
         generates=bool(_names(settings.get("plugins")).intersection(_WRITERS)),
+        redirected=frozenset(_moved(settings.get("plugins"))),
         unknown=("assets", "search", "sitemap.xml", "404.html"),
     )
+
+
+def _moved(plugins: Any) -> Iterator[str]:
+    """Yield the addresses the plugin redirects sends elsewhere."""
+    for page in _table(_options(plugins, "redirects"), "redirect_maps"):
+        name = str(page).removesuffix(".md").removesuffix("index").removesuffix("README")
+        yield name.strip("/")
 
 
 def _inherited(path: str, text: Text, depth: int) -> Settings:
@@ -273,11 +285,12 @@ def _sections(permalinks: Settings) -> Iterator[str]:
 def _settings_of(path: str, written: str) -> Settings:
     if path.endswith((".yaml", ".yml")):
         return read_settings(written)
+    if path.endswith(".json"):
+        return _json(written)
     try:
-        found = json.loads(written) if path.endswith(".json") else tomllib.loads(written)
+        return tomllib.loads(written)
     except (ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
 
 
 # ---------------------------------------------------------------------- docusaurus
@@ -367,8 +380,39 @@ def _blocks(program: str, before: str) -> Iterator[str]:
 
 
 # ---------------------------------------------------------------------- docfx
-def _docfx(path: str, _files: Files, _text: Text) -> Site | None:
-    return Site(SiteKind.DOCFX, path, (Mount(dirname(path)),))
+def _docfx(path: str, files: Files, text: Text) -> Site | None:
+    moved = frozenset(_redirections(files, text))
+    return Site(
+        SiteKind.DOCFX, path, (Mount(dirname(path)),), slugs=Slugs.MARKDIG, redirected=moved
+    )
+
+
+def _redirections(files: Files, text: Text) -> Iterator[str]:
+    """Yield the files that are no more, and whose addresses lead elsewhere.
+
+    Source: "Redirections" of the Microsoft Learn contributor guide.
+    """
+    for path in files:
+        if basename(path).startswith(".openpublishing.redirection") and path.endswith(".json"):
+            entries = _json(text(path) or "{}").get("redirections")
+            for entry in entries if isinstance(entries, list) else ():
+                yield from _source_of(entry, dirname(path))
+
+
+def _source_of(entry: Any, folder: str) -> Iterator[str]:
+    if isinstance(entry, dict):
+        if isinstance(entry.get("source_path"), str):
+            yield _inside(folder, entry["source_path"])
+        if isinstance(entry.get("source_path_from_root"), str):
+            yield _inside("", entry["source_path_from_root"].lstrip("/"))
+
+
+def _json(written: str) -> Settings:
+    try:
+        found = json.loads(written)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 _READERS: Final[Mapping[SiteKind, Callable[[str, Files, Text], Site | None]]] = {

@@ -338,7 +338,7 @@ class _Published:
         site = self.site
         if site.decides and not splitext(address)[1] and not _below(address, site.decides):
             return True
-        if _below(address, site.unknown):
+        if address.strip("/") in site.redirected or _below(address, site.unknown):
             return True
         folders = (join(mount.folder, dirname(address)) for mount in site.mounts)
         return site.generates and not any(folder in self.tree.folders for folder in folders)
@@ -354,6 +354,8 @@ class _Published:
         file = _join(start, path)
         if file is None:
             return Target(Outcome.LEAVES, path)
+        if file not in self.tree.files and file in self.site.redirected:
+            return _EXTERNAL
         target = _found(self.tree, file, anchor)
         if target.outcome is Outcome.MISSING and f"{file}.md" in self.tree.files:
             file = f"{file}.md"  # an address: pages are served without their extension

@@ -30,6 +30,7 @@ class Slugs(StrEnum):
     PYMDOWNX_CASE = "pymdownx-case"  # the same, capitals stay
     HUGO = "hugo"  # as the forge's; a heading of other signs only is `heading`
     HUGO_ASCII = "hugo-ascii"
+    MARKDIG = "markdig"  # docfx: as Hugo's; a heading of other signs only is `section`
     UNKNOWN = "unknown"  # a function of the project's own: anchors are not judged
 
 
@@ -73,6 +74,7 @@ class Site:
     root_links: bool = False  # mkdocs: `/a.md` is a file below the docs_dir
     generates: bool = False  # a plugin writes pages of its own
     decides: tuple[str, ...] = ()  # addresses below which the files decide; (): all
+    redirected: frozenset[str] = frozenset()  # what leads elsewhere: addresses, of docfx files
     unknown: tuple[str, ...] = ()  # addresses below which they do not: generated listings
 
     @property

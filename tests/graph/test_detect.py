@@ -1,5 +1,7 @@
 """Sites are found by their configuration files, and say what those say."""
 
+import json
+
 import pytest
 
 from kbtool.graph.base import KnowledgeBase
@@ -151,7 +153,14 @@ def test_docusaurus_has_versions_translations_and_more_than_one_docs_plugin():
 
 
 def test_docfx_has_a_root_of_its_own_and_shares_its_host():
-    tree = {"ref/docfx.json": "{}", "ref/a.md": "# A\n", "ref/sub/b.md": "# B\n", "c.md": "# C\n"}
+    moved = {"redirections": [{"source_path": "../ref/old.md", "redirect_url": "/x"}]}
+    tree = {
+        "ref/docfx.json": "{}",
+        "ref/a.md": "# A\n",
+        "ref/sub/b.md": "# B\n\n## $$\n\n## $?\n",
+        "c.md": "# C\n",
+        "redir/.openpublishing.redirection.json": json.dumps(moved),
+    }
     for written, expected in [
         ("[x](~/a.md)", "page"),
         ("[x](~/sub/none.md)", "missing"),
@@ -161,6 +170,10 @@ def test_docfx_has_a_root_of_its_own_and_shares_its_host():
         ("[x](../../c.md)", "page"),
         ("[x](#tab/windows)", "page"),
         ("[x](#none)", "no-anchor"),
+        ("[x](#section)", "page"),
+        ("[x](#section-1)", "page"),
+        ("[x](../old.md#any)", "external"),
+        ("[x](old.md)", "missing"),
     ]:
         assert outcome(tree, written, "ref/sub/b.md") == expected, written
 
@@ -193,7 +206,8 @@ def test_a_page_no_site_publishes_is_read_on_the_forge():
 
 def test_what_only_the_build_knows_is_not_judged():
     tree = {
-        "mkdocs.yml": "site_url: https://example.org/sub/\nplugins: [gen-files]\n",
+        "mkdocs.yml": "site_url: https://example.org/sub/\nplugins:\n  - gen-files\n"
+        "  - redirects: {redirect_maps: {old/page.md: a.md}}\n",
         "docs/a.md": "# A\n",
         "docs/inc.md": "# Inc\n\n--8<-- 'x.md'\n",
         "docs/code.md": "# Code\n\n```\n--8<-- 'x.md'\n```\n",
@@ -206,5 +220,6 @@ def test_what_only_the_build_knows_is_not_judged():
         ("[x](/other/)", "external"),  # beside the site on its host
         ("[x](/a/)", "missing"),  # without the site's prefix
         ("[x](/sub/a/)", "page"),
+        ("[x](/sub/old/page/)", "external"),
     ]:
         assert outcome(tree, written, "docs/a.md") == expected, written

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from kbtool.graph.base import KnowledgeBase
 from kbtool.graph.resolve import Outcome
 from kbtool.lint.links import broken, place
-from kbtool.lint.rule import Finding, Options, Rule
+from kbtool.lint.rule import Finding, Options, Rule, Seen
 from kbtool.markdown.page import Page
 
 
@@ -44,4 +44,5 @@ RULE = Rule(
         {"mkdocs.yml": "site_name: x\n", "docs/a.md": "# Été\n\n[x](⟦#été⟧)\n"},
     ),
     presets=("lab", "plain"),
+    seen=Seen(8, 8, 7, "The wrong one speaks of the message it is pasted into."),
 )

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from kbtool.graph.base import KnowledgeBase
 from kbtool.lint.diagrams import diagrams
-from kbtool.lint.rule import Finding, Options, Rule
+from kbtool.lint.rule import Finding, Options, Rule, Seen
 from kbtool.markdown.page import Page
 
 
@@ -40,4 +40,5 @@ RULE = Rule(
         {"a.md": "# A\n\n⟦```mermaid⟧\n```\n"},
     ),
     presets=("lab", "plain"),
+    seen=Seen(0, 0, 0, "There are 157 diagrams."),
 )
