@@ -32,7 +32,6 @@ _INCLUDES: Final[Mapping[SiteKind, re.Pattern[str]]] = {
     SiteKind.DOCUSAURUS: re.compile(
         r"^import\s+\w+\s+from\s+['\"][^'\"\n]+\.mdx?['\"]", re.MULTILINE
     ),
-    SiteKind.DOCFX: re.compile(r"\[!INCLUDE", re.IGNORECASE),
 }
 
 
@@ -43,6 +42,14 @@ def anchors(page: Page, site: Site | None) -> frozenset[str] | None:
     if site.slugs is Slugs.UNKNOWN or _includes(page, site):
         return None
     return page.ids.union(_own(page, site))
+
+
+def included(page: Page, site: Site) -> Iterator[str]:
+    """Yield the targets of the pages whose text stands in this one: `[!INCLUDE [x](target)]`."""
+    if site.kind is SiteKind.DOCFX and "[!" in page.text:
+        for link in page.links:
+            if page.text[: link.span.start].rstrip().casefold().endswith("[!include"):
+                yield link.target
 
 
 def _includes(page: Page, site: Site) -> bool:

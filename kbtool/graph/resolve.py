@@ -15,7 +15,7 @@ from posixpath import dirname, join, normpath, splitext
 from urllib.parse import unquote
 
 from kbtool.graph.address import PAGES, Addresses
-from kbtool.graph.anchors import anchors
+from kbtool.graph.anchors import anchors, included
 from kbtool.graph.site import Mount, Site, SiteKind, site_of
 from kbtool.markdown.page import Link, Page
 from kbtool.markdown.slug import slug
@@ -82,8 +82,19 @@ class Tree:
             return page.anchors
         key = page.path, site.source
         if key not in self._anchors:
-            self._anchors[key] = anchors(page, site if site.owns(page.path) else None)
+            self._anchors[key] = self._made(page, site if site.owns(page.path) else None)
         return self._anchors[key]
+
+    def _made(self, page: Page, site: Site | None) -> AbstractSet[str] | None:
+        found = anchors(page, site)
+        if found is None or site is None:
+            return found
+        for target in included(page, site):
+            other = self.page(_join(page.path, unquote(target)) or "")
+            if other is None:
+                return None  # what it says, nobody can tell
+            found |= anchors(other, site) or frozenset()
+        return found
 
     @cached_property
     def named(self) -> Mapping[str, tuple[str, ...]]:

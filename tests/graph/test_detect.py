@@ -157,6 +157,8 @@ def test_docfx_has_a_root_of_its_own_and_shares_its_host():
     tree = {
         "ref/docfx.json": "{}",
         "ref/a.md": "# A\n",
+        "ref/inc.md": "## Included\n",
+        "ref/sub/inc.md": "[!INCLUDE [x](../inc.md)]\n",
         "ref/sub/b.md": "# B\n\n## $$\n\n## $?\n",
         "c.md": "# C\n",
         "redir/.openpublishing.redirection.json": json.dumps(moved),
@@ -172,6 +174,8 @@ def test_docfx_has_a_root_of_its_own_and_shares_its_host():
         ("[x](#none)", "no-anchor"),
         ("[x](#section)", "page"),
         ("[x](#section-1)", "page"),
+        ("[x](inc.md#included)", "page"),
+        ("[x](inc.md#none)", "no-anchor"),
         ("[x](../old.md#any)", "external"),
         ("[x](old.md)", "missing"),
     ]:
