@@ -1,5 +1,6 @@
 """What lint asks of the world: a judge is started when a rule first needs it, and ended after."""
 
+from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import replace
 from types import TracebackType
@@ -12,6 +13,7 @@ from kbtool.adapters.secret import Secrets
 from kbtool.adapters.shell import Shell
 from kbtool.adapters.verdicts import cache_folder
 from kbtool.graph.base import KnowledgeBase
+from kbtool.lint.links import external
 from kbtool.workspace import Root
 
 
@@ -58,6 +60,20 @@ class Outside:
             revisions=past.revisions,
             base_branch=past.base_branch,
         )
+        return kb
+
+    def asked(self, kb: KnowledgeBase, paths: Iterable[str]) -> KnowledgeBase:
+        """Return the knowledge base with what other hosts say of the links of these pages."""
+        from kbtool.adapters.external import Asking
+
+        config = self._root.config
+        urls = [url for path in paths for _, url in external(kb.pages[path], kb)]
+        found = Asking(config.external, config.production, self._folder).answers(urls)
+        for why, count in sorted(found.unknown.items()):
+            self._notices.append(
+                f"{count} external link{'s' if count > 1 else ''} not judged: {why}"
+            )
+        kb.facts = replace(kb.facts, external=found.dead.get)
         return kb
 
     @property
