@@ -4,7 +4,6 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from difflib import get_close_matches
 from pathlib import Path
 from posixpath import normpath
 from typing import Any, Final
@@ -146,6 +145,8 @@ OPTIONS: Final[Mapping[str, Option]] = {
 
 
 def _near(key: str, known: list[str]) -> str:
+    from difflib import get_close_matches
+
     near = get_close_matches(key, known, 1)
     return f" (did you mean {near[0]!r}?)" if near else ""
 

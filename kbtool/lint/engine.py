@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from typing import Final
 
 from kbtool.errors import UsageError
@@ -43,6 +42,8 @@ def choose(
     wanted, unwanted = set(select), set(ignore)
     known = {key for rule in rules for key in (rule.id, rule.name)}
     for key in sorted((wanted | unwanted) - known):
+        from difflib import get_close_matches
+
         near = get_close_matches(key, known, 1)
         hint = f"did you mean {near[0]}?" if near else "kbtool rules lists them"
         raise UsageError(f"no rule {key!r}", hint)

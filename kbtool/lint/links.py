@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Iterator
-from difflib import get_close_matches
 from posixpath import basename, dirname, relpath
 from typing import Final
 
 from kbtool.graph.base import Kind, KnowledgeBase
 from kbtool.graph.resolve import Outcome, Target
+from kbtool.lint.nearest import Names
 from kbtool.markdown.page import Link, Page
 from kbtool.text import Span
 
@@ -48,12 +48,16 @@ def place(link: Link) -> Span:
 
 def nearest_file(page: Page, kb: KnowledgeBase, path: str) -> str:
     """Return a hint that names the nearest existing file, "" when none is near."""
-    same_name = [file for file in kb.files if basename(file) == basename(path)]
-    near = same_name or get_close_matches(path, kb.files, 1, 0.8)
-    if not near:
-        return ""
-    best = min(near, key=lambda file: (len(relative(page.path, file)), file))
-    return f"did you mean {relative(page.path, best)}?"
+    near = _names(kb).near(page.path, path)
+    return f"did you mean {relative(page.path, near)}?" if near else ""
+
+
+def _names(kb: KnowledgeBase) -> Names:
+    key = ("names", "")
+    found = kb.memo.get(key)
+    if not isinstance(found, Names):
+        found = kb.memo[key] = Names(kb.files)
+    return found
 
 
 def relative(source: str, target: str) -> str:

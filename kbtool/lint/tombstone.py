@@ -7,6 +7,7 @@ speaks of the page itself, or has no subject at all; what is said of other thing
 """
 
 import re
+from functools import cache
 from itertools import islice
 from typing import Final
 
@@ -172,13 +173,10 @@ _POINTER: Final = _one_of(
 
 # What is said of a page in the midst of it, of an item, of something named, and of a whole page or
 # section, where even a bare *Deprecated.* leaves nothing to read.
-_IN_PASSING: Final = re.compile(_ELSEWHERE, re.IGNORECASE)
-_OF_ITEM: Final = re.compile(_one_of(_ELSEWHERE, _FRAGMENT), re.IGNORECASE)
-_OF_NAMED: Final = re.compile(_one_of(_ELSEWHERE, _FRAGMENT, _BARE), re.IGNORECASE)
-_OF_WHOLE: Final = re.compile(
-    _one_of(_ELSEWHERE, _LEFT_BEHIND, _FRAGMENT, _THING, _BARE, _LEFT, _FR_LEFT), re.IGNORECASE
-)
-_ON: Final = re.compile(_POINTER, re.IGNORECASE)
+_IN_PASSING: Final = _ELSEWHERE
+_OF_ITEM: Final = _one_of(_ELSEWHERE, _FRAGMENT)
+_OF_NAMED: Final = _one_of(_ELSEWHERE, _FRAGMENT, _BARE)
+_OF_WHOLE: Final = _one_of(_ELSEWHERE, _LEFT_BEHIND, _FRAGMENT, _THING, _BARE, _LEFT, _FR_LEFT)
 _LABEL: Final = re.compile(
     r"(?:note|important|warning|attention|caution|tip|info|notice|nb|update|redirect|remarque"
     r"|avertissement|mise à jour|redirection)\s*[:!.—–-]\s*",
@@ -189,7 +187,7 @@ _MARKUP: Final = re.compile(r"\*+|(?<!\w)_+|_+(?!\w)|\[![A-Z]+\]|(?m:^[ \t]*>+)"
 _RUN: Final = re.compile(rf"([{OBJECT}{OPEN}{CLOSE}])\1+")
 _JOINT: Final = re.compile(r"\s*[:;,]\s|\s+(?:[—–-]|→|->|⇒)\s+|\s*\(")
 _BULLET: Final = re.compile(rf"^[^\w{OPEN}{OBJECT}]+")
-_NOTHING: Final = re.compile(r"(?!)")
+_NOTHING: Final = r"(?!)"
 _AROUND: Final = " .!?…:;,—–-()[]"
 
 
@@ -240,7 +238,7 @@ def may_say_gone(text: str) -> bool:
     return any(map(text.lower().__contains__, _STEMS))
 
 
-def _says_only(text: str, grammar: re.Pattern[str]) -> bool:
+def _says_only(text: str, grammar: str) -> bool:
     if not may_say_gone(text) or plain(text).endswith(":"):  # what follows is said too
         return False
     verdicts = [_verdict(part, grammar) for part in _sentences(text)]
@@ -251,25 +249,33 @@ def _sentences(text: str) -> list[str]:
     return [part for part in _SENTENCE.split(plain(text)) if re.search(rf"[\w{OBJECT}]", part)]
 
 
-def _verdict(sentence: str, grammar: re.Pattern[str]) -> bool | None:
+def _verdict(sentence: str, grammar: str) -> bool | None:
     """Return True for a tombstone, False for a pointer, None for anything else."""
     bare = _BULLET.sub("", sentence.strip(_AROUND))
     bare = _LABEL.sub("", bare, count=1).strip()
     if len(bare) > LONGEST:
         return None
-    if grammar.fullmatch(bare):
+    if _is(bare, grammar):
         return True
-    if _ON.fullmatch(bare):
+    if _is(bare, _POINTER):
         return False
     for joint in islice(_JOINT.finditer(bare), MOST_JOINTS):
         first, second = bare[: joint.start()], bare[joint.end() :].strip(_AROUND)
-        if _with_pointer(grammar).fullmatch(first) and (
-            grammar.fullmatch(second) or _ON.fullmatch(second)
-        ):
+        if _is(first, _with_pointer(grammar)) and (_is(second, grammar) or _is(second, _POINTER)):
             return True
     return None
 
 
-def _with_pointer(grammar: re.Pattern[str]) -> re.Pattern[str]:
+def _with_pointer(grammar: str) -> str:
     """Return the grammar of what comes before a pointer: *Removed, see X* needs no name."""
     return _OF_NAMED if grammar is _OF_ITEM else grammar
+
+
+def _is(text: str, grammar: str) -> bool:
+    return _compiled(grammar).fullmatch(text) is not None
+
+
+@cache
+def _compiled(grammar: str) -> re.Pattern[str]:
+    # Seldom needed, and a twentieth of a second each: the stems stand before it.
+    return re.compile(grammar, re.IGNORECASE)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Final, Literal
 
 from kbtool.errors import PlanError
@@ -194,6 +193,8 @@ def _check_faults(
 
 
 def _near(name: str, known: tuple[str, ...] | list[str]) -> str:
+    from difflib import get_close_matches
+
     near = get_close_matches(name, known, 1)
     if near:
         return f" (did you mean {near[0]!r}?)"

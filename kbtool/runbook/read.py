@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from itertools import pairwise
 from typing import Final
 
@@ -129,6 +128,8 @@ class _Reader:
                         self._unknown(field, known)
 
     def _unknown(self, field: WrittenField, known: Sequence[str]) -> None:
+        from difflib import get_close_matches
+
         near = get_close_matches(field.name, known, 1)
         hint = f"did you mean {near[0]}?" if near else f"the fields are {', '.join(known)}"
         self._defect("KB502", field.name_span, f"unknown field {field.name!r}", hint)

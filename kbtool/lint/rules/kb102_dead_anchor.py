@@ -4,7 +4,6 @@ Anchors are the forge's heading slugs (duplicates get `-1`, `-2`), and `id=` or 
 """
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 
 from kbtool.graph.base import KnowledgeBase
 from kbtool.graph.resolve import Outcome
@@ -16,6 +15,8 @@ from kbtool.markdown.page import Page
 def check(page: Page, kb: KnowledgeBase, _options: Options) -> Iterator[Finding]:
     """Find links whose page is there, and whose heading is not."""
     for link, target in broken(page, kb, Outcome.NO_ANCHOR):
+        from difflib import get_close_matches
+
         near = get_close_matches(target.anchor, sorted(kb.pages[target.path].anchors), 1)
         hint = f"did you mean #{near[0]}?" if near else ""
         where = "here" if target.path == page.path else f"in {target.path}"

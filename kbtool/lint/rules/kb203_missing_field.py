@@ -5,7 +5,6 @@ shareouts Date.
 """
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 
 from kbtool.graph.base import KnowledgeBase
 from kbtool.lint.header import required
@@ -29,6 +28,8 @@ def check(page: Page, kb: KnowledgeBase, _options: Options) -> Iterator[Finding]
 def _near(page: Page, name: str) -> Field | None:
     """Return a field whose name is nearly the wanted one."""
     names = {field.name: field for field in page.head.fields}
+    from difflib import get_close_matches
+
     near = get_close_matches(name, names, 1, 0.8)
     return names[near[0]] if near else None
 

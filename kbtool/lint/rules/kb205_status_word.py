@@ -6,7 +6,6 @@ Complete. An emoji before the word is kept.
 """
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 
 from kbtool.graph.base import KnowledgeBase
 from kbtool.lint.header import is_status, status_word, words
@@ -29,6 +28,8 @@ def check(page: Page, kb: KnowledgeBase, _options: Options) -> Iterator[Finding]
     if right:
         start = field.value_span.end - len(word)
         fix = (Edit(page.path, Span(start, start + len(right)), right),)
+    from difflib import get_close_matches
+
     near = get_close_matches(word, allowed, 1)
     hint = f"did you mean {near[0]}?" if near else f"one of: {', '.join(allowed)}"
     message = f"{word!r} is no status here"

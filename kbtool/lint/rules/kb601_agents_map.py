@@ -7,7 +7,6 @@ hub; `commands` is the table of kbtool's commands. Around them AGENTS.md is writ
 """
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 
 from kbtool.graph.base import KnowledgeBase
 from kbtool.lint.agents import AGENTS, SECTIONS, marks
@@ -23,6 +22,8 @@ def check(page: Page, kb: KnowledgeBase, _options: Options) -> Iterator[Finding]
     for name, mark, inside in marks(page):
         write = SECTIONS.get(name)
         if write is None:
+            from difflib import get_close_matches
+
             near = get_close_matches(name, SECTIONS, 1)
             hint = f"did you mean {near[0]}?" if near else f"one of: {', '.join(SECTIONS)}"
             yield Finding(page.path, mark, f"no generated section is named {name!r}", hint)

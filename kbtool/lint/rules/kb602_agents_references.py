@@ -10,7 +10,6 @@ own command, must exist.
 
 import re
 from collections.abc import Iterator
-from difflib import get_close_matches
 from posixpath import basename, join, normpath
 
 from kbtool.commands import COMMANDS
@@ -83,6 +82,8 @@ def _command(page: Page, call: re.Match[str], start: int) -> Iterator[Finding]:
 
 
 def _unknown(page: Page, what: str, word: str, at: int, known: list[str]) -> Finding:
+    from difflib import get_close_matches
+
     near = get_close_matches(word, known, 1)
     hint = f"did you mean {near[0]}?" if near else f"the commands are {', '.join(known)}"
     return Finding(page.path, Span(at, at + len(word)), f"there is no command {what!r}", hint)

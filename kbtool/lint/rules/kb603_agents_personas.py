@@ -10,7 +10,6 @@ section of personas there is nothing to hold the workflow to.
 
 import re
 from collections.abc import Collection, Iterator, Sequence
-from difflib import get_close_matches
 from typing import NamedTuple
 
 from kbtool.graph.base import KnowledgeBase
@@ -51,6 +50,8 @@ def check(page: Page, _kb: KnowledgeBase, _options: Options) -> Iterator[Finding
     defined = {name.casefold(): name for name in map(_plain, names) if name}
     for named in (*_handed(page, home, described), *_worked(page, home)):
         if _is_name(named.text, defined) and named.text.casefold() not in defined:
+            from difflib import get_close_matches
+
             near = get_close_matches(named.text, defined.values(), 1)
             hint = f"did you mean {near[0]}?" if near else "describe it under Personas"
             yield Finding(page.path, named.span, f"no persona is called {named.text!r}", hint)
