@@ -7,7 +7,7 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -46,8 +46,7 @@ def find_root(paths: Sequence[str]) -> Root:
         ConfigError: the configuration has faults.
     """
     places = [_existing(path) for path in paths] or [Path.cwd()]
-    start = places[0] if places[0].is_dir() else places[0].parent
-    folder, table = _nearest(start)
+    folder, table = _nearest(_start(places))
     config = parse_config(*table) if table else Config()
     for place in places[1:]:
         if not place.is_relative_to(folder):
@@ -55,6 +54,16 @@ def find_root(paths: Sequence[str]) -> Root:
     has_base = (folder / config.base).is_dir()
     preset = config.preset or ("lab" if has_base or table else "plain")
     return Root(folder, config, config.base if preset == "lab" else "", preset)
+
+
+def searched(paths: Sequence[str]) -> tuple[Path, ...]:
+    """Return the folders in which the root of these paths is looked for, the nearest first."""
+    start = _start([_existing(path) for path in paths] or [Path.cwd()])
+    return (start, *start.parents)
+
+
+def _start(places: Sequence[Path]) -> Path:
+    return places[0] if places[0].is_dir() else places[0].parent
 
 
 def _existing(path: str) -> Path:
@@ -95,12 +104,17 @@ class Workspace:
     def __init__(self, root: Root) -> None:
         self.root = root
         self.sources: dict[str, Source] = {}
+        self.files: frozenset[str] = frozenset()  # of the repository, when they were read
+        self.links: dict[str, str] = {}  # symbolic links met, and where they lead
+        self._folders: list[str] = []  # looked into
+        self._unread: Mapping[str, str] = {}  # pages, and why
         self._parsed: dict[str, Page] = {}  # by an earlier load
 
     # ------------------------------------------------------------------ reading
     def load(self) -> KnowledgeBase:
         """Read and parse every page; what cannot be read is in `unreadable` with its reason."""
         files, broken = self._walk()
+        self.files = frozenset(files)
         pages: dict[str, Page] = {}
         unreadable = dict(broken)
         for path in sorted(files):
@@ -108,9 +122,10 @@ class Workspace:
                 reason = self._read(path, pages)
                 if reason:
                     unreadable[path] = reason
+        self._unread = unreadable
         facts = Facts(today=_today(), digest=self.digest, text=self.text)
         conventions = self.root.config.conventions(self.root.base)
-        return KnowledgeBase(pages, frozenset(files), conventions, facts, unreadable)
+        return KnowledgeBase(pages, self.files, conventions, facts, unreadable)
 
     def _linted(self, path: str) -> bool:
         base = self.root.base
@@ -124,6 +139,7 @@ class Workspace:
         waiting = [top]
         while waiting:
             folder = waiting.pop()
+            self._folders.append(folder)
             try:
                 with os.scandir(folder) as entries:
                     for entry in entries:
@@ -158,6 +174,7 @@ class Workspace:
     def _visit_link(self, path: str, files: set[str], broken: dict[str, str]) -> None:
         """Treat a link to a file of the repository as that file; follow none to a folder."""
         whole = os.path.join(self.root.path, path)
+        self.links[whole] = os.path.realpath(whole)
         try:
             real = os.path.realpath(whole, strict=True)
         except OSError as error:
@@ -218,6 +235,7 @@ class Workspace:
         """Return the bytes of a regular file beneath the root, or None; links are not followed."""
         whole = self.root.path / path
         try:
+            self.links[str(whole)] = os.path.realpath(whole)
             real = whole.resolve(strict=True)
             if not real.is_relative_to(self.root.path.resolve()) or not real.is_file():
                 return None
@@ -229,6 +247,20 @@ class Workspace:
         """Return the sha256 of a repository file's bytes, or None where there is none."""
         raw = self.raw(path)
         return hashlib.sha256(raw).hexdigest() if raw is not None else None
+
+    @property
+    def settled(self) -> bool:
+        """Whether all was read: a file that could not be may be readable the next time."""
+        return not any(why.startswith("cannot be read") for why in self._unread.values())
+
+    def paths(self, given: Sequence[str]) -> Iterator[str]:
+        """Yield all that was looked at here, for the paths that were `given`: absolute paths."""
+        top = f"{self.root.path}/"
+        yield from self._folders
+        yield from (top + path for path in self.files)
+        yield top + self.root.base
+        for folder in searched(given):
+            yield from (f"{folder}/{name}" for name in (FILE, "pyproject.toml", ".git"))
 
     def relative(self, path: str) -> str:
         """Return a given path as POSIX path from the root ("" for the root itself).
@@ -397,4 +429,4 @@ def open_workspace(paths: Sequence[str] = ()) -> Workspace:
     return Workspace(find_root(paths))
 
 
-__all__ = ["FILE", "Root", "Workspace", "WriteError", "find_root", "open_workspace"]
+__all__ = ["FILE", "Root", "Workspace", "WriteError", "find_root", "open_workspace", "searched"]

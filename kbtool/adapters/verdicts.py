@@ -15,15 +15,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
+from kbtool.adapters import cache
+
 MOST: Final = 20_000  # entries of a file; over that, only those used last time stay
 
 
 def cache_folder() -> Path:
     """Return the folder for what can be made again ($KBTOOL_CACHE, else XDG's)."""
-    own = os.environ.get("KBTOOL_CACHE")
-    if own:
-        return Path(own)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kbtool"
+    return Path(cache.folder())
 
 
 def stamp(library: str) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from kbtool.adapters.replay import Rests
 from kbtool.app.outside import Outside
 from kbtool.graph.base import KnowledgeBase
 from kbtool.lint.engine import Report, choose, lint
@@ -11,7 +12,7 @@ from kbtool.lint.rule import Finding, Rule
 from kbtool.lint.rules import RULES
 from kbtool.markdown.page import Page
 from kbtool.markdown.parse import parse_page
-from kbtool.workspace import Workspace, open_workspace
+from kbtool.workspace import Workspace, find_root, open_workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class Linted:
     fixed: int
     changed: tuple[str, ...]
     notices: tuple[str, ...]  # what could not be judged, and why
+    rests: Rests | None = None  # on what; None: another run may say otherwise
 
 
 def lint_project(
@@ -52,7 +54,8 @@ def lint_project(
             kb, report, fixed, changed = _mended(workspace, kb, rules, report, places)
     findings = tuple(f for f in report.findings if under(f.path, places))
     pages = sum(under(path, places) for path in kb.pages)
-    return Linted(kb, findings, pages, report.suppressed, fixed, changed, outside.notices)
+    rests = None if mend else _rests(workspace, outside, paths)
+    return Linted(kb, findings, pages, report.suppressed, fixed, changed, outside.notices, rests)
 
 
 def chosen_rules(
@@ -77,6 +80,16 @@ def under(path: str, places: Sequence[str]) -> bool:
     return not places or any(
         not place or path == place or path.startswith(f"{place}/") for place in places
     )
+
+
+def _rests(workspace: Workspace, outside: Outside, paths: Sequence[str]) -> Rests | None:
+    """Return what the findings rest on, None where that cannot be told from files."""
+    if not (outside.settled and workspace.settled) or find_root(paths) != workspace.root:
+        return None
+    looked = outside.paths(workspace.files)
+    if looked is None:
+        return None
+    return Rests([*workspace.paths(paths), *looked], workspace.links)
 
 
 def _mended(

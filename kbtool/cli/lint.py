@@ -6,6 +6,7 @@ from typing import Final
 
 import click
 
+from kbtool.adapters.replay import Tape
 from kbtool.app.lint import Linted, lint_project
 from kbtool.cli.console import color_wanted, note, print_json
 from kbtool.errors import CLEAN, FINDINGS
@@ -36,7 +37,9 @@ _STYLES: Final[Mapping[str, Callable[[str], str]]] = {
 @click.option("--statistics", is_flag=True, help="Count findings by rule.")
 @click.option("--no-cache", is_flag=True, help="Judge anew what was judged before.")
 @click.option("--strict", is_flag=True, help="Warnings fail too.")
+@click.pass_obj
 def command(
+    tape: Tape | None,
     paths: tuple[str, ...],
     mend: bool,
     form: str,
@@ -65,6 +68,8 @@ def command(
         print_json(report.to_json(done.kb, done.findings, numbers))
     else:
         _print(done, form, statistics=statistics)
+    if tape:
+        tape.rests_on(done.rests)
     failed = numbers["errors"] or (strict and numbers["warnings"])
     return FINDINGS if failed else CLEAN
 
