@@ -11,18 +11,29 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any, Final
 
 from kbtool.config import FILE, MAX_PAGE_BYTES, Config, config_table, parse_config
 from kbtool.errors import KbError, UsageError
+from kbtool.forked import divided
 from kbtool.graph.base import KnowledgeBase
 from kbtool.graph.conventions import UNREAD_FOLDERS
 from kbtool.graph.facts import Facts
+from kbtool.graph.quiet import quiet
 from kbtool.markdown.page import Page
 from kbtool.markdown.parse import parse_page
+from kbtool.markdown.survey import Survey, survey
+from kbtool.markdown.unread import Unread
+
+_PAGES_A_PROCESS: Final = 200  # a process costs as much as some fifty pages
 
 
 class WriteError(KbError):
     """A file could not be written; nothing was changed."""
+
+
+class ReadError(KbError):
+    """A file that was there cannot be read any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,18 +122,35 @@ class Workspace:
         self._parsed: dict[str, Page] = {}  # by an earlier load
 
     # ------------------------------------------------------------------ reading
-    def load(self) -> KnowledgeBase:
-        """Read and parse every page; what cannot be read is in `unreadable` with its reason."""
+    def load(self, *, surveyed: bool = False) -> KnowledgeBase:
+        """Read and parse every page; what cannot be read is in `unreadable` with its reason.
+
+        When `surveyed`, a page is only looked at where that shows that its links are fine: it is
+        one of the base's `quiet` pages, and parsed when somebody asks for more.
+
+        Raises:
+            ReadError: later, by a page that was quiet and cannot be read any more.
+        """
         files, broken = self._walk()
         self.files = frozenset(files)
-        pages: dict[str, Page] = {}
+        paths = [path for path in sorted(files) if path.endswith(".md") and self._linted(path)]
         unreadable = dict(broken)
-        for path in sorted(files):
-            if path.endswith(".md") and self._linted(path):
+        surveys = self._surveyed(paths, unreadable) if surveyed else {}
+        pages: dict[str, Page] = {
+            path: Unread(path, self._read_again, seen.anchors) for path, seen in surveys.items()
+        }
+        kb = self._base(pages, unreadable)
+        kb.quiet = quiet(surveys, kb.tree, lambda path: pages[path].anchors)
+        for path in paths:
+            if path not in kb.quiet and path not in unreadable:
                 reason = self._read(path, pages)
                 if reason:
                     unreadable[path] = reason
+                    pages.pop(path, None)
         self._unread = unreadable
+        return kb if surveyed else self._base(pages, unreadable)
+
+    def _base(self, pages: Mapping[str, Page], unreadable: Mapping[str, str]) -> KnowledgeBase:
         facts = Facts(today=_today(), digest=self.digest, text=self.text)
         conventions = self.root.config.conventions(self.root.base)
         return KnowledgeBase(pages, self.files, conventions, facts, unreadable)
@@ -188,16 +216,46 @@ class Workspace:
         elif os.path.isfile(real):
             files.add(path)
 
-    def _read(self, path: str, pages: dict[str, Page]) -> str | None:
-        """Parse one page into `pages`; return why it could not be, or None."""
+    def _surveyed(self, paths: Sequence[str], unreadable: dict[str, str]) -> dict[str, Survey]:
+        found: dict[str, Survey] = {}
+        for path, seen in divided(paths, self._looked_at, _PAGES_A_PROCESS).items():
+            if isinstance(seen, str):
+                unreadable[path] = seen
+            else:
+                found[path] = Survey(*seen)
+        return found
+
+    def _looked_at(self, paths: Sequence[str]) -> dict[str, Any]:
+        """Return each page's survey as a tuple, or why there is none."""
+        found: dict[str, Any] = {}
+        for path in paths:
+            source = self._readable(path)
+            found[path] = source if isinstance(source, str) else tuple(survey(source.text))
+        return found
+
+    def _read_again(self, path: str) -> Page:
+        pages: dict[str, Page] = {}
+        reason = self._read(path, pages)
+        if reason:
+            raise ReadError(f"{path}: {reason}", "it changed while it was read: try again")
+        return pages[path]
+
+    def _readable(self, path: str) -> "Source | str":
+        """Return a page as it is on disk, or why it cannot be had."""
         try:
-            source = self._source(path)
+            return self._source(path)
         except UnicodeDecodeError as error:
             return f"not UTF-8: byte {error.object[error.start]:#04x} at offset {error.start}"
         except OSError as error:
             return f"cannot be read: {error.strerror}"
         except ValueError as error:
             return str(error)
+
+    def _read(self, path: str, pages: dict[str, Page]) -> str | None:
+        """Parse one page into `pages`; return why it could not be, or None."""
+        source = self._readable(path)
+        if isinstance(source, str):
+            return source
         self.sources[path] = source
         known = self._parsed.get(path)
         if known is None or known.text != source.text:

@@ -12,7 +12,7 @@ import sys
 import time
 import zlib
 
-from kbtool.adapters import cache
+from kbtool import cache
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -132,8 +132,7 @@ def _variables() -> "Iterator[tuple[str, str]]":
 
 
 def _own_files() -> "Iterator[str]":
-    """Yield kbtool's files, and the folders its libraries are installed in."""
-    yield from (path for path in sys.path if path)
+    """Yield kbtool's own files and folders."""
     waiting = [_PACKAGE]
     while waiting:
         where = waiting.pop()

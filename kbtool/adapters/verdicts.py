@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
-from kbtool.adapters import cache
+from kbtool import cache
 
 MOST: Final = 20_000  # entries of a file; over that, only those used last time stay
 

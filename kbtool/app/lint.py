@@ -48,7 +48,7 @@ def lint_project(
     fixed = 0
     changed: tuple[str, ...] = ()
     with Outside(workspace.root, cached=cached) as outside:
-        kb = outside.told(workspace.load())
+        kb = outside.told(workspace.load(surveyed=all(rule.surveyed for rule in rules)))
         report = lint(kb, rules)
         if mend:
             kb, report, fixed, changed = _mended(workspace, kb, rules, report, places)

@@ -1,5 +1,6 @@
 """What lint asks of the world: a judge is started when a rule first needs it, and ended after."""
 
+import os
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -91,4 +92,4 @@ def _judges() -> Iterator[str]:
     for name in _LIBRARIES:
         spec = find_spec(name)
         if spec and spec.origin:
-            yield spec.origin
+            yield from (spec.origin, os.path.dirname(spec.origin))

@@ -59,6 +59,9 @@ class KnowledgeBase:
         self.conventions = conventions or Conventions()
         self.base = self.conventions.base
         self.facts = facts or Facts()
+        self.quiet: frozenset[str] = (
+            frozenset()
+        )  # pages known to have no finding of a surveyed rule
         self.memo: dict[tuple[str, str], object] = {}  # what rules of one page share
         self._kinds: dict[str, Kind] = {}
         self._above: dict[str, tuple[str, ...]] = {}  # folder → hubs from the root to its own
@@ -96,7 +99,8 @@ class KnowledgeBase:
         return frozenset(found)
 
     @cached_property
-    def _tree(self) -> Tree:
+    def tree(self) -> Tree:
+        """The names the resolver works on."""
         folded = {path.casefold(): path for path in sorted(self.folders) + sorted(self.files)}
         return Tree(self.files, self.folders, folded, self.conventions.hub, self.pages.get)
 
@@ -138,7 +142,7 @@ class KnowledgeBase:
     # ------------------------------------------------------------------ links
     def resolve(self, page: Page, link: Link) -> Target:
         """Return where the link leads."""
-        return resolve(self._tree, page, link)
+        return resolve(self.tree, page, link)
 
     @cached_property
     def edges(self) -> Mapping[str, tuple[tuple[Link, str], ...]]:

@@ -63,17 +63,23 @@ def lint(kb: KnowledgeBase, rules: Sequence[Rule]) -> Report:
     checked = frozenset(key for rule in rules for key in (rule.id, rule.name))
     silenced: dict[str, set[str]] = {}
     by_page: dict[str, list[Finding]] = {}
-    for page in kb.pages.values():
+    pages = _to_check(kb, rules)
+    for page in pages:
         by_page[page.path] = list(_page_findings(page, kb, rules))
         for finding in by_page[page.path]:
             silenced.setdefault(finding.rule, set()).add(_subject(finding))
-    for page in kb.pages.values():
+    for page in pages:
         findings = [f for f in by_page[page.path] if not _silent(f, silenced)]
         left, answered = apply(findings, page, checked)
         suppressed += answered
         found += (_named(finding, rules) for finding in left)
     found += _unreadable(kb, rules)
     return Report(tuple(sorted(found, key=_order)), len(kb.pages), suppressed)
+
+
+def _to_check(kb: KnowledgeBase, rules: Sequence[Rule]) -> list[Page]:
+    quiet = kb.quiet if all(rule.surveyed for rule in rules) else frozenset()
+    return [page for path, page in kb.pages.items() if path not in quiet]
 
 
 def _page_findings(page: Page, kb: KnowledgeBase, rules: Sequence[Rule]) -> Iterator[Finding]:

@@ -77,6 +77,29 @@ def parse_page(path: str, text: str) -> Page:
     )
 
 
+def html(text: str, missing: Callable[[Mapping[str, Any]], None]) -> str:
+    """Return the HTML of `text` (front matter blanked); `missing` hears of undefined references."""
+    return pyromark.html(text, options=_OPTIONS, broken_link_callback=missing)
+
+
+def is_undefined(found: Mapping[str, Any]) -> bool:
+    """Return whether what pyromark calls a broken link is a reference that must be defined."""
+    return found["link_type"] in _UNDEFINED and not found["reference"].startswith("^")
+
+
+def has_wiki_links(text: str) -> bool:
+    """Return whether `text` (front matter blanked) has a `[[wiki link]]` or `![[embed]]`."""
+    if "[[" not in text or "]]" not in text:
+        return False
+    each: Any
+    for each in pyromark.events(text, options=_OPTIONS):
+        start = each.get("Start") if isinstance(each, dict) else None
+        link = start.get("Link") or start.get("Image") if isinstance(start, dict) else None
+        if link and isinstance(link["link_type"], dict):
+            return True
+    return False
+
+
 def events(text: str) -> Iterator[tuple[Any, Span]]:
     """Yield pyromark's events of `text` (front matter blanked), each with its place."""
     at = offsets(text)
@@ -184,8 +207,8 @@ class _Reader:
                 self.anchors.add(found.value)
 
     def _on_undefined(self, found: Mapping[str, Any]) -> None:
-        label = found["reference"]
-        if found["link_type"] in _UNDEFINED and not label.startswith("^"):
+        if is_undefined(found):
+            label = found["reference"]
             start, end = self.at(found["span"]["start"]), self.at(found["span"]["end"])
             # pyromark's span of a collapsed reference ends before its empty brackets.
             end += 2 * self.text.startswith("[]", end)
@@ -268,6 +291,8 @@ class _Reader:
         detail, kind, span = self._open_links.pop()
         text = "" if self._heading is not None else "".join(self._plain)
         target = detail["dest_url"]
+        if detail["link_type"] == "Email":
+            target = f"mailto:{target}"
         where = self._target_span(detail, kind, span)
         self.links.append(Link(kind, target, text, span, where))
 
