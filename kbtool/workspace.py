@@ -2,11 +2,8 @@
 
 import contextlib
 import errno
-import hashlib
 import os
-import shutil
 import stat
-import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -304,7 +301,9 @@ class Workspace:
     def digest(self, path: str) -> str | None:
         """Return the sha256 of a repository file's bytes, or None where there is none."""
         raw = self.raw(path)
-        return hashlib.sha256(raw).hexdigest() if raw is not None else None
+        from hashlib import sha256
+
+        return sha256(raw).hexdigest() if raw is not None else None
 
     @property
     def settled(self) -> bool:
@@ -421,6 +420,8 @@ class _Change:
         if not exists:
             os.chmod(new, 0o644)
             return _Staged(path, data, new, None)
+        import shutil
+
         shutil.copymode(target, new)
         return _Staged(path, data, new, shutil.copy2(target, self._beside(target)))
 
@@ -431,6 +432,8 @@ class _Change:
             self._folders.append(folder)
 
     def _beside(self, target: str) -> str:
+        import tempfile
+
         handle, temporary = tempfile.mkstemp(dir=os.path.dirname(target), prefix=".kbtool-")
         os.close(handle)
         self._temporaries.append(temporary)

@@ -6,9 +6,7 @@ written costs only time.
 """
 
 import contextlib
-import json
 import os
-import tempfile
 from collections.abc import Callable
 from hashlib import sha256
 from importlib.util import find_spec
@@ -69,6 +67,9 @@ class Verdicts:
         kept = {**self._read(), **self._used}
         if len(kept) > MOST:
             kept = self._used
+        import json
+        import tempfile
+
         with contextlib.suppress(OSError):
             self._file.parent.mkdir(parents=True, exist_ok=True)
             handle, temporary = tempfile.mkstemp(dir=self._file.parent, prefix=".verdicts-")
@@ -83,6 +84,8 @@ class Verdicts:
     def _read(self) -> dict[str, Any]:
         if self._file is None:
             return {}
+        import json
+
         try:
             known = json.loads(self._file.read_bytes())
         except (OSError, ValueError, RecursionError):
