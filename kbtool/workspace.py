@@ -122,11 +122,11 @@ class Workspace:
     def load(self, *, surveyed: bool = False) -> KnowledgeBase:
         """Read and parse every page; what cannot be read is in `unreadable` with its reason.
 
-        When `surveyed`, a page is only looked at where that shows that its links are fine: it is
-        one of the base's `quiet` pages, and parsed when somebody asks for more.
+        When `surveyed`, pages are only looked at: the base knows those that are `quiet` and
+        `still`, and a page is read when somebody asks for more.
 
         Raises:
-            ReadError: later, by a page that was quiet and cannot be read any more.
+            ReadError: later, by a page that could be read and cannot be any more.
         """
         files, broken = self._walk()
         self.files = frozenset(files)
@@ -134,18 +134,18 @@ class Workspace:
         unreadable = dict(broken)
         surveys = self._surveyed(paths, unreadable) if surveyed else {}
         pages: dict[str, Page] = {
-            path: Unread(path, self._read_again, seen.anchors) for path, seen in surveys.items()
+            path: Unread(path, self._text_again, seen.anchors) for path, seen in surveys.items()
         }
-        kb = self._base(pages, unreadable)
-        kb.quiet = quiet(surveys, kb.tree, lambda path: pages[path].anchors)
-        for path in paths:
-            if path not in kb.quiet and path not in unreadable:
-                reason = self._read(path, pages)
-                if reason:
-                    unreadable[path] = reason
-                    pages.pop(path, None)
+        for path in () if surveyed else paths:
+            reason = self._read(path, pages)
+            if reason:
+                unreadable[path] = reason
         self._unread = unreadable
-        return kb if surveyed else self._base(pages, unreadable)
+        kb = self._base(pages, unreadable)
+        if surveyed:
+            kb.still = frozenset(path for path, seen in surveys.items() if not seen.loud)
+            kb.quiet = quiet(surveys, kb.tree, lambda path: pages[path].anchors)
+        return kb
 
     def _base(self, pages: Mapping[str, Page], unreadable: Mapping[str, str]) -> KnowledgeBase:
         facts = Facts(today=_today(), digest=self.digest, text=self.text)
@@ -230,12 +230,12 @@ class Workspace:
             found[path] = source if isinstance(source, str) else tuple(survey(source.text))
         return found
 
-    def _read_again(self, path: str) -> Page:
-        pages: dict[str, Page] = {}
-        reason = self._read(path, pages)
-        if reason:
-            raise ReadError(f"{path}: {reason}", "it changed while it was read: try again")
-        return pages[path]
+    def _text_again(self, path: str) -> str:
+        source = self._readable(path)
+        if isinstance(source, str):
+            raise ReadError(f"{path}: {source}", "it changed while it was read: try again")
+        self.sources[path] = source
+        return source.text
 
     def _readable(self, path: str) -> "Source | str":
         """Return a page as it is on disk, or why it cannot be had."""

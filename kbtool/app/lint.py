@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from kbtool.adapters.replay import Rests
 from kbtool.app.outside import Outside
 from kbtool.graph.base import KnowledgeBase
-from kbtool.lint.engine import Report, choose, lint
+from kbtool.lint.engine import Report, choose, lint, surveyed
 from kbtool.lint.fix import fix
 from kbtool.lint.rule import Finding, Rule
 from kbtool.lint.rules import RULES
@@ -48,7 +48,7 @@ def lint_project(
     fixed = 0
     changed: tuple[str, ...] = ()
     with Outside(workspace.root, cached=cached) as outside:
-        kb = outside.told(workspace.load(surveyed=all(rule.surveyed for rule in rules)))
+        kb = outside.told(workspace.load(surveyed=all(map(surveyed, rules))))
         report = lint(kb, rules)
         if mend:
             kb, report, fixed, changed = _mended(workspace, kb, rules, report, places)

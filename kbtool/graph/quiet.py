@@ -15,7 +15,7 @@ Anchors = Callable[[str], AbstractSet[str]]
 
 
 def quiet(surveys: Mapping[str, Survey], tree: Tree, anchors: Anchors) -> frozenset[str]:
-    """Return the pages whose links are all fine; `anchors` tells those of a page, by its path."""
+    """Return the still pages whose links are all fine; `anchors` tells those of a page."""
     asked = _Asked(tree, surveys, anchors)
     return frozenset(path for path, seen in surveys.items() if asked.is_quiet(path, seen))
 

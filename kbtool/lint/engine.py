@@ -78,8 +78,17 @@ def lint(kb: KnowledgeBase, rules: Sequence[Rule]) -> Report:
 
 
 def _to_check(kb: KnowledgeBase, rules: Sequence[Rule]) -> list[Page]:
-    quiet = kb.quiet if all(rule.surveyed for rule in rules) else frozenset()
-    return [page for path, page in kb.pages.items() if path not in quiet]
+    passed = kb.quiet & kb.still if all(surveyed(rule) for rule in rules) else frozenset()
+    return [page for path, page in kb.pages.items() if path not in passed]
+
+
+def surveyed(rule: Rule) -> bool:
+    """Return whether a survey of a page can show that the rule finds nothing there."""
+    return rule.sees != "all"
+
+
+def _finds_nothing(rule: Rule, path: str, kb: KnowledgeBase) -> bool:
+    return (rule.sees == "links" and path in kb.quiet) or (rule.sees == "loud" and path in kb.still)
 
 
 def _page_findings(page: Page, kb: KnowledgeBase, rules: Sequence[Rule]) -> Iterator[Finding]:
@@ -89,6 +98,8 @@ def _page_findings(page: Page, kb: KnowledgeBase, rules: Sequence[Rule]) -> Iter
     seen: set[tuple[str, Span, str]] = set()
     for rule in rules:
         if apart and "plain" not in rule.presets and not (rule.outside and kind is Kind.OUTSIDE):
+            continue
+        if _finds_nothing(rule, page.path, kb):
             continue
         for finding in rule.check(page, kb, rule.options or {}):
             key = (rule.id, finding.span, finding.about)

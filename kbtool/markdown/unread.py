@@ -1,10 +1,12 @@
-"""A page that is read when somebody asks what stands in it."""
+"""A page that is read when somebody asks what stands in it, and no further than asked."""
 
 from collections.abc import Callable
 from dataclasses import fields
 from typing import Any, Final
 
 from kbtool.markdown.page import Page
+from kbtool.markdown.parse import links_of, parse_page
+from kbtool.text import LineIndex
 
 _FIELDS: Final = frozenset(field.name for field in fields(Page))
 
@@ -12,22 +14,29 @@ _FIELDS: Final = frozenset(field.name for field in fields(Page))
 class Unread(Page):
     """A `Page` in all respects; only its path, and its anchors where they are known, are there."""
 
-    __slots__ = ("_read",)
+    __slots__ = ("_source",)
 
     def __init__(
-        self, path: str, read: Callable[[str], Page], anchors: frozenset[str] | None = None
+        self, path: str, source: Callable[[str], str], anchors: frozenset[str] | None = None
     ) -> None:
-        """Take how to read it."""
+        """Take what gives the text of the page at a path."""
         object.__setattr__(self, "path", path)
-        object.__setattr__(self, "_read", read)
+        object.__setattr__(self, "_source", source)
         if anchors is not None:
             object.__setattr__(self, "anchors", anchors)
 
     def __getattr__(self, name: str) -> Any:
-        """Read the page: an empty slot was asked for."""
-        if name not in _FIELDS:
+        """Read what was asked for: its slot is empty."""
+        if name == "text":
+            object.__setattr__(self, name, self._source(self.path))
+        elif name == "lines":
+            object.__setattr__(self, name, LineIndex(self.text))
+        elif name == "links":
+            object.__setattr__(self, name, links_of(self.text))
+        elif name in _FIELDS:
+            page = parse_page(self.path, self.text)
+            for each in _FIELDS:
+                object.__setattr__(self, each, getattr(page, each))
+        else:
             raise AttributeError(name)
-        page = self._read(self.path)
-        for each in _FIELDS:
-            object.__setattr__(self, each, getattr(page, each))
         return getattr(self, name)

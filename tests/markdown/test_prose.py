@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kbtool.markdown.frontmatter import apart
-from kbtool.markdown.parse import _OPTIONS, _offsets, parse_page
+from kbtool.markdown.parse import _OPTIONS, offsets, parse_page
 from kbtool.markdown.prose import CLOSE, OBJECT, OPEN, prose, words
 
 
@@ -52,7 +52,7 @@ def test_every_code_span_of_the_corpora_is_blanked(corpus):
     for path in corpus:
         text = path.read_text("utf-8").replace("\r\n", "\n")
         body, left = apart(text)[1], shown(text)
-        at = _offsets(body)
+        at = offsets(body)
         for event, where in pyromark.events_with_range(body, options=_OPTIONS):
             if isinstance(event, dict) and "Code" in event and left[at(where["start"])] != OBJECT:
                 missed.append((path, where))

@@ -45,5 +45,5 @@ RULE = Rule(
         {"a.md": "# Été\n\n[b](<⟦é gone.md⟧>)\n"},
     ),
     presets=("lab", "plain"),
-    surveyed=True,
+    sees="links",
 )

@@ -34,5 +34,5 @@ RULE = Rule(
         {"a.md": "# A\n\n[b](⟦file:///etc/hosts⟧)\n"},
     ),
     presets=("lab", "plain"),
-    surveyed=True,
+    sees="links",
 )

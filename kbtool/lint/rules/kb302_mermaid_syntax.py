@@ -40,5 +40,5 @@ RULE = Rule(
         {"a.md": "# A\n\n⟦```mermaid⟧\n```\n"},
     ),
     presets=("lab", "plain"),
-    surveyed=True,
+    sees="loud",
 )
