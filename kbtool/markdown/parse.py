@@ -4,7 +4,6 @@ pyromark gives events with UTF-8 byte ranges; a page counts code points.
 """
 
 import re
-from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
@@ -36,7 +35,8 @@ _OPTIONS: Final = (
     | pyromark.Options.ENABLE_TASKLISTS
     | pyromark.Options.ENABLE_WIKILINKS
 )
-_NON_ASCII = re.compile(r"[^\x00-\x7f]")
+_CONTINUING: Final = bytes(range(0x80, 0xC0))  # a code point's second byte and those behind it
+_STRETCH: Final = 256  # bytes counted for one offset, at most
 _BLOCKS: Final[Mapping[str, BlockKind]] = {
     "Paragraph": "paragraph",
     "BlockQuote": "quote",
@@ -118,13 +118,18 @@ def offsets(text: str) -> Callable[[int], int]:
     """Return the function from a UTF-8 byte offset to a code-point offset."""
     if text.isascii():
         return lambda byte: byte
-    ends: list[int] = []  # byte offset just behind each non-ASCII character
-    shifts = [0]  # bytes to take off behind that many of them
-    for found in _NON_ASCII.finditer(text):
-        extra = len(found[0].encode("utf-8", "surrogatepass")) - 1
-        ends.append(found.start() + shifts[-1] + extra + 1)
-        shifts.append(shifts[-1] + extra)
-    return lambda byte: byte - shifts[bisect_right(ends, byte)]
+    raw = text.encode("utf-8", "surrogatepass")
+    before = [0]  # code points before each stretch
+    for start in range(0, len(raw), _STRETCH):
+        stretch = raw[start : start + _STRETCH]
+        before.append(before[-1] + len(stretch.translate(None, _CONTINUING)))
+
+    def at(byte: int) -> int:
+        number = byte // _STRETCH
+        rest = raw[number * _STRETCH : byte]
+        return before[number] + len(rest.translate(None, _CONTINUING))
+
+    return at
 
 
 class _Reader:
