@@ -55,7 +55,7 @@ class Tape:
     def replay(self) -> int | None:
         """Say what was said, and return the exit code; None when something is different now."""
         kept = cache.read(self._name)
-        if not isinstance(kept, tuple) or kept[0] != self._key:
+        if not isinstance(kept, tuple) or len(kept) != 5 or kept[0] != self._key:
             return None
         _, stamps, links, said, code = kept
         if not _same(stamps, links):
