@@ -189,10 +189,10 @@ def test_arguments_and_folder_count(base, lint, monkeypatch):
 def test_git_counts(tmp_path, monkeypatch, lint):
     repo = Repo(tmp_path)
     head = "[AGENTS.md](../AGENTS.md) > **vibe**\n\n# vibe\n\n> **Status**: Active\n"
-    repo.write("vibe/README.md", head + "> **Last Updated**: 2026-01-01\n\nText.\n")
+    repo.write("vibe/README.md", head + "> **Last Updated**: 2026-01-01\n\n## S\n\nText.\n")
     repo.write("AGENTS.md", "# Agents\n")
     repo.commit("2025-12-01")
-    repo.write("vibe/README.md", head + "> **Last Updated**: 2026-01-01\n\nOther text.\n")
+    repo.write("vibe/README.md", head + "> **Last Updated**: 2026-01-01\n\n## S\n\nOther text.\n")
     repo.commit("2026-01-01")
     monkeypatch.chdir(tmp_path)
     settle()
