@@ -4,7 +4,7 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -16,12 +16,12 @@ from kbtool.forked import divided
 from kbtool.graph.base import KnowledgeBase
 from kbtool.graph.conventions import UNREAD_FOLDERS
 from kbtool.graph.facts import Facts
-from kbtool.graph.quiet import quiet
 from kbtool.markdown.page import Page
 from kbtool.markdown.parse import parse_page
 from kbtool.markdown.survey import Survey, survey
 from kbtool.markdown.unread import Unread
 
+Stamp = tuple[int, int, int, int]  # inode, size, time of the content, time of the entry
 _PAGES_A_PROCESS: Final = 200  # a process costs as much as some fifty pages
 
 
@@ -113,39 +113,63 @@ class Workspace:
         self.root = root
         self.sources: dict[str, Source] = {}
         self.files: frozenset[str] = frozenset()  # of the repository, when they were read
+        self.pages: list[str] = []  # those of them that are pages, in order
+        self.surveys: dict[str, Survey] = {}  # of pages looked at
+        self.stamps: dict[str, Stamp] = {}  # of pages, before they were looked at
         self.links: dict[str, str] = {}  # symbolic links met, and where they lead
         self._folders: list[str] = []  # looked into
         self._unread: Mapping[str, str] = {}  # pages, and why
         self._parsed: dict[str, Page] = {}  # by an earlier load
 
     # ------------------------------------------------------------------ reading
-    def load(self, *, surveyed: bool = False) -> KnowledgeBase:
-        """Read and parse every page; what cannot be read is in `unreadable` with its reason.
+    def load(self) -> KnowledgeBase:
+        """Read and parse every page; what cannot be read is in `unreadable` with its reason."""
+        unreadable = self._look()
+        pages: dict[str, Page] = {}
+        for path in self.pages:
+            reason = self._read(path, pages)
+            if reason:
+                unreadable[path] = reason
+        return self._base(pages, unreadable)
 
-        When `surveyed`, pages are only looked at: the base knows those that are `quiet` and
-        `still`, and a page is read when somebody asks for more.
+    def survey(self, is_known: Callable[[str, Stamp], bool]) -> KnowledgeBase:
+        """Look at every page that is not known, by its stamp; return a base without pages.
+
+        What was seen is in `surveys`; the pages are put in by `fill`.
+        """
+        unreadable = self._look()
+        top = f"{self.root.path}/"
+        fresh = []
+        for path in self.pages:
+            stamp = None if top + path in self.links else _stamp(top + path)
+            if stamp is not None:
+                self.stamps[path] = stamp
+            if stamp is None or not is_known(path, stamp):
+                fresh.append(path)
+        self.surveys = self._surveyed(fresh, unreadable)
+        for path in unreadable:
+            self.stamps.pop(path, None)
+        return self._base({}, unreadable)
+
+    def fill(self, kb: KnowledgeBase, surveys: Mapping[str, Survey]) -> None:
+        """Put pages into a surveyed base; each is read when somebody asks what stands in it.
 
         Raises:
             ReadError: later, by a page that could be read and cannot be any more.
         """
+        kb.pages = {
+            path: Unread(path, self._text_again, lambda path: surveys[path].anchors)
+            for path in self.pages
+            if path in surveys
+        }
+
+    def _look(self) -> dict[str, str]:
+        """Look which files there are; return those that cannot be read, and why."""
         files, broken = self._walk()
         self.files = frozenset(files)
-        paths = [path for path in sorted(files) if path.endswith(".md") and self._linted(path)]
-        unreadable = dict(broken)
-        surveys = self._surveyed(paths, unreadable) if surveyed else {}
-        pages: dict[str, Page] = {
-            path: Unread(path, self._text_again, seen.anchors) for path, seen in surveys.items()
-        }
-        for path in () if surveyed else paths:
-            reason = self._read(path, pages)
-            if reason:
-                unreadable[path] = reason
-        self._unread = unreadable
-        kb = self._base(pages, unreadable)
-        if surveyed:
-            kb.still = frozenset(path for path, seen in surveys.items() if not seen.loud)
-            kb.quiet = quiet(surveys, kb.tree, lambda path: pages[path].anchors)
-        return kb
+        self.pages = [path for path in sorted(files) if path.endswith(".md") and self._linted(path)]
+        self._unread = broken
+        return broken
 
     def _base(self, pages: Mapping[str, Page], unreadable: Mapping[str, str]) -> KnowledgeBase:
         facts = Facts(today=_today(), digest=self.digest, text=self.text)
@@ -465,6 +489,14 @@ class _Change:
         for temporary in self._temporaries:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(temporary)
+
+
+def _stamp(path: str) -> Stamp | None:
+    try:
+        now = os.lstat(path)
+    except OSError:
+        return None
+    return now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns
 
 
 def _not_there(target: str) -> None:

@@ -91,9 +91,9 @@ class Tape:
         if self._rests is None:
             return
         links = dict(self._rests.links)
-        paths = {*self._rests.paths, *links, *links.values(), *_own_files()}
-        stamps = {path: _stamp(path) for path in paths}
-        if any(stamp and _young(stamp, self._began) for stamp in stamps.values()):
+        paths = {*self._rests.paths, *links, *links.values(), *own_files()}
+        stamps = {path: stamp(path) for path in paths}
+        if any(each and young(each, self._began) for each in stamps.values()):
             return
         cache.write(self._name, (self._key, stamps, links, self._said, code), _MOST)
 
@@ -131,7 +131,7 @@ def _variables() -> "Iterator[tuple[str, str]]":
             yield name, value
 
 
-def _own_files() -> "Iterator[str]":
+def own_files() -> "Iterator[str]":
     """Yield kbtool's own files and folders."""
     waiting = [_PACKAGE]
     while waiting:
@@ -160,7 +160,8 @@ def _same(stamps: "Mapping[str, Stamp | None]", links: "Mapping[str, str]") -> b
     return all(os.path.realpath(path) == real for path, real in links.items())
 
 
-def _stamp(path: str) -> Stamp | None:
+def stamp(path: str) -> Stamp | None:
+    """Return what changes when the file does, None where there is none."""
     try:
         now = os.lstat(path)
     except (OSError, ValueError):
@@ -168,10 +169,10 @@ def _stamp(path: str) -> Stamp | None:
     return now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns
 
 
-def _young(stamp: Stamp, began: int) -> bool:
+def young(known: Stamp, began: int) -> bool:
     """Return whether what has this stamp could change after a time and have it still."""
-    coarse = not any(when % 1_000_000_000 for when in stamp[2:])
-    return max(stamp[2:]) >= began - (_COARSE if coarse else _FINE)
+    coarse = not any(when % 1_000_000_000 for when in known[2:])
+    return max(known[2:]) >= began - (_COARSE if coarse else _FINE)
 
 
 class _Heard:

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kbtool.adapters.replay import Rests
-from kbtool.app.outside import Outside
+from kbtool.app.outside import Outside, libraries
+from kbtool.app.recall import Recall
 from kbtool.graph.base import KnowledgeBase
 from kbtool.lint.engine import Report, choose, lint, surveyed
 from kbtool.lint.fix import fix
@@ -48,8 +49,11 @@ def lint_project(
     fixed = 0
     changed: tuple[str, ...] = ()
     with Outside(workspace.root, cached=cached) as outside:
-        kb = outside.told(workspace.load(surveyed=all(map(surveyed, rules))))
-        report = lint(kb, rules)
+        if all(map(surveyed, rules)):
+            report, kb = _recalled(workspace, outside, rules, cached=cached)
+        else:
+            kb = outside.told(workspace.load())
+            report = lint(kb, rules)
         if mend:
             kb, report, fixed, changed = _mended(workspace, kb, rules, report, places)
     findings = tuple(f for f in report.findings if under(f.path, places))
@@ -80,6 +84,18 @@ def under(path: str, places: Sequence[str]) -> bool:
     return not places or any(
         not place or path == place or path.startswith(f"{place}/") for place in places
     )
+
+
+def _recalled(
+    workspace: Workspace, outside: Outside, rules: Sequence[Rule], *, cached: bool
+) -> tuple[Report, KnowledgeBase]:
+    """Lint by rules that surveys of the pages suffice for."""
+    recall = Recall(workspace.root, rules, list(libraries()) if cached else None)
+    kb, known = recall.load(workspace)
+    report = lint(outside.told(kb), rules, known)
+    if cached and outside.settled and workspace.settled:
+        recall.keep(workspace, kb, report.judged)
+    return report, kb
 
 
 def _rests(workspace: Workspace, outside: Outside, paths: Sequence[str]) -> Rests | None:

@@ -126,7 +126,7 @@ class Outside:
         """Return what was looked at beside these files of the tree; None where nobody can tell."""
         looked = self._past.paths(files) if self._has("_past") else []
         shell = self._shell.paths() if self._has("_shell") else ()
-        return None if looked is None else [*looked, *shell, *_judges()]
+        return None if looked is None else [*looked, *shell, *libraries()]
 
     @property
     def notices(self) -> tuple[str, ...]:
@@ -134,7 +134,8 @@ class Outside:
         return tuple(dict.fromkeys(self._notices))
 
 
-def _judges() -> Iterator[str]:
+def libraries() -> Iterator[str]:
+    """Yield where the libraries are that lint may use, without importing any."""
     for name in _LIBRARIES:
         spec = find_spec(name)
         if spec and spec.origin:

@@ -3,7 +3,7 @@
 A page is quiet only when every link of its survey is surely fine; what is in doubt is read.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from posixpath import dirname
 from urllib.parse import unquote
@@ -14,10 +14,12 @@ from kbtool.markdown.survey import Survey
 Anchors = Callable[[str], AbstractSet[str]]
 
 
-def quiet(surveys: Mapping[str, Survey], tree: Tree, anchors: Anchors) -> frozenset[str]:
-    """Return the still pages whose links are all fine; `anchors` tells those of a page."""
+def quiet(
+    which: Iterable[str], surveys: Mapping[str, Survey], tree: Tree, anchors: Anchors
+) -> frozenset[str]:
+    """Return those of some still pages whose links are all fine; `anchors` tells a page's."""
     asked = _Asked(tree, surveys, anchors)
-    return frozenset(path for path, seen in surveys.items() if asked.is_quiet(path, seen))
+    return frozenset(path for path in which if asked.is_quiet(path, surveys[path]))
 
 
 class _Asked:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from kbtool.errors import UsageError
 from kbtool.graph.base import Kind, KnowledgeBase
@@ -22,6 +22,13 @@ SILENCES: Final = (
 )
 
 
+class Judged(NamedTuple):
+    """What is left of a page's findings, and how many of them are answered."""
+
+    findings: tuple[Finding, ...]
+    suppressed: int
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """What lint found."""
@@ -29,6 +36,7 @@ class Report:
     findings: tuple[Finding, ...]
     pages: int
     suppressed: int
+    judged: Mapping[str, Judged]  # by page, where anything was looked for
 
 
 def choose(
@@ -56,14 +64,18 @@ def choose(
     )
 
 
-def lint(kb: KnowledgeBase, rules: Sequence[Rule]) -> Report:
-    """Return all findings of the rules, by path, line, column, rule."""
-    found: list[Finding] = []
-    suppressed = 0
+def lint(
+    kb: KnowledgeBase, rules: Sequence[Rule], known: Mapping[str, Judged] | None = None
+) -> Report:
+    """Return all findings of the rules, by path, line, column, rule.
+
+    What is `known` of a page is believed; only rules that a survey suffices for may be known.
+    """
+    judged = dict(known or {})
     checked = frozenset(key for rule in rules for key in (rule.id, rule.name))
     silenced: dict[str, set[str]] = {}
     by_page: dict[str, list[Finding]] = {}
-    pages = _to_check(kb, rules)
+    pages = [page for page in _to_check(kb, rules) if page.path not in judged]
     for page in pages:
         by_page[page.path] = list(_page_findings(page, kb, rules))
         for finding in by_page[page.path]:
@@ -71,10 +83,11 @@ def lint(kb: KnowledgeBase, rules: Sequence[Rule]) -> Report:
     for page in pages:
         findings = [f for f in by_page[page.path] if not _silent(f, silenced)]
         left, answered = apply(findings, page, checked)
-        suppressed += answered
-        found += (_named(finding, rules) for finding in left)
+        judged[page.path] = Judged(tuple(_named(each, rules) for each in left), answered)
+    found = [finding for each in judged.values() for finding in each.findings]
     found += _unreadable(kb, rules)
-    return Report(tuple(sorted(found, key=_order)), len(kb.pages), suppressed)
+    suppressed = sum(each.suppressed for each in judged.values())
+    return Report(tuple(sorted(found, key=_order)), len(kb.pages), suppressed, judged)
 
 
 def _to_check(kb: KnowledgeBase, rules: Sequence[Rule]) -> list[Page]:

@@ -12,18 +12,20 @@ _FIELDS: Final = frozenset(field.name for field in fields(Page))
 
 
 class Unread(Page):
-    """A `Page` in all respects; only its path, and its anchors where they are known, are there."""
+    """A `Page` in all respects; only its path is there from the beginning."""
 
-    __slots__ = ("_source",)
+    __slots__ = ("_anchors", "_source")
 
     def __init__(
-        self, path: str, source: Callable[[str], str], anchors: frozenset[str] | None = None
+        self,
+        path: str,
+        source: Callable[[str], str],
+        anchors: Callable[[str], frozenset[str] | None] = lambda _: None,
     ) -> None:
-        """Take what gives the text of the page at a path."""
+        """Take what gives the text of the page at a path, and its anchors where they are known."""
         object.__setattr__(self, "path", path)
         object.__setattr__(self, "_source", source)
-        if anchors is not None:
-            object.__setattr__(self, "anchors", anchors)
+        object.__setattr__(self, "_anchors", anchors)
 
     def __getattr__(self, name: str) -> Any:
         """Read what was asked for: its slot is empty."""
@@ -33,6 +35,8 @@ class Unread(Page):
             object.__setattr__(self, name, LineIndex(self.text))
         elif name == "links":
             object.__setattr__(self, name, links_of(self.text))
+        elif name == "anchors" and (known := self._anchors(self.path)) is not None:
+            object.__setattr__(self, name, known)
         elif name in _FIELDS:
             page = parse_page(self.path, self.text)
             for each in _FIELDS:
