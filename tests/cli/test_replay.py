@@ -17,6 +17,9 @@ from support.git import Repo
 from kbtool import __main__, cache
 from kbtool.adapters import replay
 from kbtool.cli.lint import command
+from kbtool.lint.engine import SILENCES, surveyed
+from kbtool.lint.rules import RULES
+from kbtool.workspace import Workspace
 
 GOOD = "# A\n\n[b](b.md#b)\n"
 # Options of lint that write, wait, or look at what no tape knows.
@@ -268,9 +271,83 @@ def test_every_option_is_known_to_ask_or_to_do():
     assert options >= replay.ASKING
 
 
+# ---------------------------------------------------------------------- one page of many
+@pytest.fixture
+def looked_at(monkeypatch):
+    """Return the pages that were looked at since it was last emptied."""
+    paths = []
+
+    real = Workspace._surveyed
+
+    def heard(workspace, given, unreadable):
+        paths.extend(given)
+        return real(workspace, given, unreadable)
+
+    monkeypatch.setattr(Workspace, "_surveyed", heard)
+    return paths
+
+
+def test_only_pages_that_changed_are_looked_at(base, lint, looked_at):
+    for number in range(20):
+        (base / f"page-{number}.md").write_text(f"# P\n\n[gone](gone-{number}.md) [b](b.md#b)\n")
+    settle()
+    lint()
+    assert len(looked_at) == 22
+    looked_at.clear()
+    (base / "page-7.md").write_text("# P\n\n[gone](other.md)\n")
+    (base / "new.txt").write_text("a name more")
+    settle()
+    now = lint()
+    assert looked_at == ["page-7.md"]
+    assert now == lint("--no-cache")
+    assert "'other.md'" in now[0]
+
+
+def test_findings_of_others_change_with_an_anchor(base, lint, looked_at):
+    settle()
+    assert lint()[2] == 0
+    (base / "b.md").write_text("# C\n")
+    looked_at.clear()
+    settle()
+    assert "no heading #b" in lint()[0]
+    assert looked_at == ["b.md"]
+
+
+@pytest.mark.parametrize("how", ["cut", "foreign", "of other pages"])
+def test_a_damaged_memory_of_pages_is_none(base, lint, own_cache, how):
+    settle()
+    lint()
+    (kept,) = (own_cache / "pages").iterdir()
+    raw = kept.read_bytes()
+    value = cache.read(f"pages/{kept.name}")
+    match how:
+        case "cut":
+            kept.write_bytes(raw[: len(raw) // 2])
+        case "foreign":
+            kept.write_bytes(b"\x89PNG\r\n" * 99)
+        case "of other pages":
+            cache.write(f"pages/{kept.name}", (("another",), *value[1:]), 9)
+    (base / "b.md").write_text("# C\n")
+    settle()
+    assert lint() == lint("--no-cache")
+
+
+def test_no_rule_a_survey_suffices_for_silences_another():
+    seen = {rule.id for rule in RULES if surveyed(rule)}
+    assert not seen & {stronger for stronger, _ in SILENCES}
+
+
 # ---------------------------------------------------------------------- any change, any order
 NAMES = ("a.md", "b.md", "deep/c.md", "deep/d.md", "note.txt")
 TEXTS = (
+    *(
+        "# A\n\n[b](b.md#b) [c](deep/c.md#c)\n",
+        "# A\n\n[b](b.md#c)\n",
+        "# B\n",
+        "# C\n",
+        "# B\n\nx\n",
+    ),
+    *("# C\n\n[a](../a.md#a)\n", "# C\n\n[a](../a.md#b) [g](g.md)\n", "<a id='b'></a>\n\n# A\n"),
     *("# A\n\n[b](b.md#b)\n", "# B\n\n[up](../a.md)\n", "# B\n\n## C\n", "[x][gone]\n", ""),
     *("# A\n\n<!-- kb-ignore KB101: so -->\n[g](gone.md)\n", "[c](deep/c.md) [d](deep/D.md#x)\n"),
     *("# \n\n[w]([[b]]) [[b]] ![i](note.txt)\n", "# A\n\n[b](deep)\n", "\xff"),
@@ -292,7 +369,7 @@ def apply(root, kind, name, value):
         path.replace(root / value)
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.lists(CHANGES, min_size=1, max_size=4), min_size=1, max_size=4))
 def test_after_any_changes_the_warm_run_says_what_the_cold_one_says(lint, monkeypatch, steps):
     root = Path(tempfile.mkdtemp())
