@@ -10,6 +10,7 @@ from typing import Final
 import click
 
 from kbtool import __version__
+from kbtool.adapters.replay import Tape
 from kbtool.cli.console import color_wanted, complain
 from kbtool.commands import COMMANDS
 from kbtool.errors import CLEAN, INTERRUPTED, USAGE, KbError
@@ -70,10 +71,13 @@ def main(ctx: click.Context) -> None:
     ctx.color = color_wanted(sys.stdout)
 
 
-def answer(args: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code. Never raises."""
+def answer(args: Sequence[str] | None = None, tape: Tape | None = None) -> int:
+    """Run the command line and return its exit code. Never raises.
+
+    A command whose answer may be given again says on the `tape` what it rests on.
+    """
     try:
-        result = main.main(args, prog_name="kbtool", standalone_mode=False)
+        result = main.main(args, prog_name="kbtool", standalone_mode=False, obj=tape)
     except click.exceptions.Exit as end:
         return end.exit_code
     except click.ClickException as error:

@@ -59,6 +59,8 @@ class KnowledgeBase:
         self.conventions = conventions or Conventions()
         self.base = self.conventions.base
         self.facts = facts or Facts()
+        self.quiet: frozenset[str] = frozenset()  # pages whose links are known to be fine
+        self.still: frozenset[str] = frozenset()  # pages whose surveys are not loud
         self.memo: dict[tuple[str, str], object] = {}  # what rules of one page share
         self._kinds: dict[str, Kind] = {}
         self._above: dict[str, tuple[str, ...]] = {}  # folder → hubs from the root to its own
@@ -96,7 +98,8 @@ class KnowledgeBase:
         return frozenset(found)
 
     @cached_property
-    def _tree(self) -> Tree:
+    def tree(self) -> Tree:
+        """The names the resolver works on."""
         folded = {path.casefold(): path for path in sorted(self.folders) + sorted(self.files)}
         return Tree(self.files, self.folders, folded, self.conventions.hub, self.pages.get)
 
@@ -138,7 +141,7 @@ class KnowledgeBase:
     # ------------------------------------------------------------------ links
     def resolve(self, page: Page, link: Link) -> Target:
         """Return where the link leads."""
-        return resolve(self._tree, page, link)
+        return resolve(self.tree, page, link)
 
     @cached_property
     def edges(self) -> Mapping[str, tuple[tuple[Link, str], ...]]:

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from kbtool.markdown.page import Link, Page
 
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 
 class Outcome(StrEnum):
@@ -57,14 +57,14 @@ def resolve(tree: Tree, page: Page, link: Link) -> Target:
     target = link.target.strip()
     if link.kind == "wiki":
         return _wiki(tree, page, target)
-    if target.startswith("//") or _SCHEME.match(target):
+    if target.startswith("//") or SCHEME.match(target):
         return _outside(target)
     raw_path, _, raw_anchor = target.partition("#")
     anchor = unquote(raw_anchor)
     raw_path = raw_path.partition("?")[0]
     if not raw_path:
         return _anchored(page, page.path, anchor)
-    path = _join(page.path, unquote(raw_path))
+    path = joined(page.path, unquote(raw_path))
     if path is None:
         return Target(Outcome.LEAVES, raw_path)
     return _found(tree, path, anchor)
@@ -76,7 +76,8 @@ def _outside(target: str) -> Target:
     return _EXTERNAL
 
 
-def _join(page_path: str, target: str) -> str | None:
+def joined(page_path: str, target: str) -> str | None:
+    """Return the path from the root that a target means on a page, None when it leaves."""
     if "\0" in target:
         return None
     base = target.lstrip("/") if target.startswith("/") else join(dirname(page_path), target)
@@ -110,8 +111,12 @@ def _anchored(page: Page, path: str, anchor: str) -> Target:
     # Browsers go to the top of the page for an empty fragment and for #top.
     if anchor in ("", "top") or anchor in page.anchors:
         return Target(Outcome.PAGE, path, anchor)
-    line = re.fullmatch(r"L\d+(-L\d+)?", anchor)  # a forge's line anchor in its source view
-    return Target(Outcome.PAGE if line else Outcome.NO_ANCHOR, path, anchor)
+    return Target(Outcome.PAGE if is_line(anchor) else Outcome.NO_ANCHOR, path, anchor)
+
+
+def is_line(anchor: str) -> bool:
+    """Return whether it is a forge's anchor of a line, in its view of the source."""
+    return re.fullmatch(r"L\d+(-L\d+)?", anchor) is not None
 
 
 def _wiki(tree: Tree, page: Page, target: str) -> Target:
@@ -121,7 +126,7 @@ def _wiki(tree: Tree, page: Page, target: str) -> Target:
         return _anchored(page, page.path, _slug(heading))
     candidates = [name, f"{name}.md"]
     for candidate in candidates:
-        for path in (_join(page.path, candidate), _join("", candidate)):
+        for path in (joined(page.path, candidate), joined("", candidate)):
             if path and path in tree.files:
                 found = tree.page(path)
                 return (

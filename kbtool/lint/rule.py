@@ -53,4 +53,5 @@ class Rule:
     presets: tuple[str, ...] = ("lab",)
     outside: bool = False  # also asked about the pages beside the base
     default: bool = True  # False: only where it is selected
+    sees: Literal["all", "links", "loud"] = "all"  # links of its page; what makes a survey loud
     options: Options | None = None  # option name → default

@@ -45,4 +45,5 @@ RULE = Rule(
         {"a.md": "# Été\n\n[b](<⟦é gone.md⟧>)\n"},
     ),
     presets=("lab", "plain"),
+    sees="links",
 )

@@ -37,4 +37,5 @@ RULE = Rule(
         {"a.md": "# A\n\n[x](⟦b.md#gone⟧)\n", "b.md": "# B\n"},
     ),
     presets=("lab", "plain"),
+    sees="links",
 )

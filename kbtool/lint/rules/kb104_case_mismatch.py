@@ -36,5 +36,6 @@ RULE = Rule(
         {"a.md": "# A\n\n[b](⟦docs/x.md⟧)\n", "Docs/x.md": "# X\n"},
     ),
     presets=("lab", "plain"),
+    sees="links",
     fixable=True,
 )

@@ -34,4 +34,5 @@ RULE = Rule(
         {"a.md": "# A\n\n[b](⟦file:///etc/hosts⟧)\n"},
     ),
     presets=("lab", "plain"),
+    sees="links",
 )

@@ -1,0 +1,73 @@
+"""Which pages need no reading, by their surveys: all their links lead where they should.
+
+A page is quiet only when every link of its survey is surely fine; what is in doubt is read.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from posixpath import dirname
+from urllib.parse import unquote
+
+from kbtool.graph.resolve import SCHEME, Tree, is_line, joined
+from kbtool.markdown.survey import Survey
+
+Anchors = Callable[[str], AbstractSet[str]]
+
+
+def quiet(
+    which: Iterable[str], surveys: Mapping[str, Survey], tree: Tree, anchors: Anchors
+) -> frozenset[str]:
+    """Return those of some still pages whose links are all fine; `anchors` tells a page's."""
+    asked = _Asked(tree, surveys, anchors)
+    return frozenset(path for path in which if asked.is_quiet(path, surveys[path]))
+
+
+class _Asked:
+    def __init__(self, tree: Tree, surveys: Mapping[str, Survey], anchors: Anchors) -> None:
+        self._tree = tree
+        self._surveys = surveys
+        self._anchors = anchors
+        self._known: dict[tuple[str, str], str | None] = {}  # (folder, target) → page or file
+
+    def is_quiet(self, path: str, seen: Survey) -> bool:
+        folder = dirname(path)
+        return not seen.loud and all(self._fine(path, folder, target) for target in seen.links)
+
+    def _fine(self, path: str, folder: str, target: str) -> bool:
+        place, _, fragment = target.partition("#")
+        if not place:
+            return self._anchored(path, fragment)
+        key = (folder, place)
+        if key not in self._known:
+            self._known[key] = self._led_to(path, place)
+        led = self._known[key]
+        return led is not None and (not led or not fragment or self._anchored(led, fragment))
+
+    def _led_to(self, path: str, place: str) -> str | None:
+        """Return the page a target means, "" for what has no anchors, None in doubt."""
+        scheme = SCHEME.match(place)
+        if scheme:
+            # One letter is a disk of Windows.
+            return None if len(scheme[0]) < 3 or scheme[0].lower() == "file:" else ""
+        if place.startswith("//"):
+            return ""
+        written = unquote(place.partition("?")[0])
+        if not written or written != written.strip():
+            return None
+        whole = joined(path, written)
+        if whole is None:
+            return None
+        if whole in self._tree.files:
+            return whole if whole in self._surveys else ""
+        if whole and whole not in self._tree.folders:
+            return None
+        hub = f"{whole}/{self._tree.hub}" if whole else self._tree.hub
+        return hub if hub in self._surveys else ""
+
+    def _anchored(self, path: str, fragment: str) -> bool:
+        anchor = unquote(fragment)
+        if anchor in ("", "top"):
+            return True
+        seen = self._surveys[path].anchors
+        known = self._anchors(path) if seen is None else seen
+        return anchor in known or is_line(anchor)
