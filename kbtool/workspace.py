@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import hashlib
 import os
 import stat
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -163,7 +164,7 @@ class Workspace:
             ReadError: later, by a page that could be read and cannot be any more.
         """
         kb.pages = {
-            path: Unread(path, self._text_again, lambda path: surveys[path].anchors)
+            path: Unread(path, self._text_again, surveys.__getitem__)
             for path in self.pages
             if path in surveys
         }
@@ -306,6 +307,8 @@ class Workspace:
         bom = text.startswith("\ufeff")
         if bom:
             text = text[1:]
+        if "\r" not in text:
+            return Source(text, "\n", bom)
         newline = "\r\n" if "\r\n" in text else "\n"
         return Source(text.replace("\r\n", "\n").replace("\r", "\n"), newline, bom)
 
@@ -332,9 +335,7 @@ class Workspace:
     def digest(self, path: str) -> str | None:
         """Return the sha256 of a repository file's bytes, or None where there is none."""
         raw = self.raw(path)
-        from hashlib import sha256
-
-        return sha256(raw).hexdigest() if raw is not None else None
+        return hashlib.sha256(raw).hexdigest() if raw is not None else None
 
     @property
     def settled(self) -> bool:

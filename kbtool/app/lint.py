@@ -5,8 +5,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from kbtool.adapters.changes import changed_files
-from kbtool.adapters.git import GitError
 from kbtool.adapters.replay import Rests
 from kbtool.app.outside import Outside, libraries
 from kbtool.app.recall import Recall
@@ -151,6 +149,9 @@ def under(path: str, places: Sequence[str]) -> bool:
 def _changed(workspace: Workspace, base: str | None) -> frozenset[str] | None:
     if base is None:
         return None
+    from kbtool.adapters.changes import changed_files
+    from kbtool.adapters.git import GitError
+
     root = workspace.root
     try:
         return changed_files(root.path, base, root.config.base_branch)

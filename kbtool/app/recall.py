@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 from kbtool import cache
 from kbtool.adapters.replay import own_files
 from kbtool.graph.base import KnowledgeBase
-from kbtool.graph.quiet import quiet
+from kbtool.graph.fine import Links
 from kbtool.lint.engine import Judged
 from kbtool.lint.rule import Finding, Rule
 from kbtool.markdown.survey import Survey
@@ -34,8 +34,7 @@ class _Kept(NamedTuple):
     unreadable: Mapping[str, str]
     stamps: Mapping[str, Stamp]
     surveys: Mapping[str, bytes]  # each marshalled on its own: most are never looked at
-    quiet: frozenset[str]
-    still: frozenset[str]
+    shown: Mapping[str, frozenset[str]]
     judged: Mapping[str, Any]
 
 
@@ -94,13 +93,11 @@ class Recall:
         for path, seen in fresh.items():
             self._surveys.put(path, seen)
         workspace.fill(kb, self._surveys)
-        changed = frozenset(fresh)
         if calm and kept:
-            kb.still = (kept.still - changed) | {p for p, seen in fresh.items() if not seen.loud}
-            kb.quiet = (kept.quiet - changed) | self._quiet(fresh, kb)
-            return kb, {p: _unpacked(j) for p, j in kept.judged.items() if p not in changed}
-        kb.still = frozenset(path for path in self._surveys if not self._surveys[path].loud)
-        kb.quiet = self._quiet(self._surveys, kb)
+            others = {path: shows for path, shows in kept.shown.items() if path not in fresh}
+            kb.shown = others | self._shown(fresh, kb)
+            return kb, {p: _unpacked(j) for p, j in kept.judged.items() if p not in fresh}
+        kb.shown = self._shown(self._surveys, kb)
         return kb, {}
 
     def _calm(
@@ -119,8 +116,16 @@ class Recall:
             )
         )
 
-    def _quiet(self, which: Iterable[str], kb: KnowledgeBase) -> frozenset[str]:
-        return quiet(which, self._surveys, kb.tree, lambda path: kb.pages[path].anchors)
+    def _shown(self, which: Iterable[str], kb: KnowledgeBase) -> dict[str, frozenset[str]]:
+        asked = Links(self._surveys, kb.tree, lambda path: kb.pages[path].anchors)
+        found = {}
+        for path in which:
+            shows = self._surveys[path].shows
+            if "links" not in shows and not asked.all_fine(path):
+                shows |= {"links"}
+            if shows:
+                found[path] = shows
+        return found
 
     def keep(self, workspace: Workspace, kb: KnowledgeBase, judged: Mapping[str, Judged]) -> None:
         """Keep what was seen and found."""
@@ -135,8 +140,7 @@ class Recall:
             dict(kb.unreadable),
             stamps,
             self._surveys.packed,
-            kb.quiet,
-            kb.still,
+            dict(kb.shown or {}),
             {path: _packed(each) for path, each in judged.items()},
         )
         cache.write(self._name, tuple(value), _MOST)

@@ -1,6 +1,5 @@
 """The command line: arguments in, rendered report out, exit code. One error boundary."""
 
-import platform
 import sys
 import traceback
 from collections.abc import Sequence
@@ -98,6 +97,8 @@ def answer(args: Sequence[str] | None = None, tape: Tape | None = None) -> int:
 
 def _report_bug() -> None:
     complain(f"this is a bug in kbtool; please report it to {BUG_URL} with all that follows")
+    import platform
+
     python = platform.python_version()
     click.echo(f"kbtool {__version__}, Python {python}, {platform.platform()}", err=True)
     click.echo(f"arguments: {sys.argv[1:]}\n{traceback.format_exc()}", err=True)

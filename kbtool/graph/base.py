@@ -59,8 +59,8 @@ class KnowledgeBase:
         self.conventions = conventions or Conventions()
         self.base = self.conventions.base
         self.facts = facts or Facts()
-        self.quiet: frozenset[str] = frozenset()  # pages whose links are known to be fine
-        self.still: frozenset[str] = frozenset()  # pages whose surveys are not loud
+        # By surveys, of pages that show anything that rules see: what; None: not surveyed.
+        self.shown: Mapping[str, frozenset[str]] | None = None
         self.memo: dict[tuple[str, str], object] = {}  # what rules of one page share
         self._kinds: dict[str, Kind] = {}
         self._above: dict[str, tuple[str, ...]] = {}  # folder → hubs from the root to its own

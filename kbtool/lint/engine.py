@@ -86,8 +86,10 @@ def lint(
 
 
 def _to_check(kb: KnowledgeBase, rules: Sequence[Rule]) -> list[Page]:
-    passed = kb.quiet & kb.still if all(surveyed(rule) for rule in rules) else frozenset()
-    return [page for path, page in kb.pages.items() if path not in passed]
+    if kb.shown is None or not all(map(surveyed, rules)):
+        return list(kb.pages.values())
+    seen = {rule.sees for rule in rules}
+    return [kb.pages[path] for path, shows in sorted(kb.shown.items()) if seen & shows]
 
 
 def surveyed(rule: Rule) -> bool:
@@ -95,8 +97,8 @@ def surveyed(rule: Rule) -> bool:
     return rule.sees != "all"
 
 
-def _finds_nothing(rule: Rule, path: str, kb: KnowledgeBase) -> bool:
-    return (rule.sees == "links" and path in kb.quiet) or (rule.sees == "loud" and path in kb.still)
+def _sees(rule: Rule, path: str, kb: KnowledgeBase) -> bool:
+    return kb.shown is None or not surveyed(rule) or rule.sees in kb.shown.get(path, ())
 
 
 def _page_findings(page: Page, kb: KnowledgeBase, settings: Settings) -> Iterator[Finding]:
@@ -104,7 +106,7 @@ def _page_findings(page: Page, kb: KnowledgeBase, settings: Settings) -> Iterato
     seen: set[tuple[str, Span, str]] = set()
     for setting in settings.of(page.path):
         rule = setting.rule
-        if setting.ignored or not_asked(rule, kind) or _finds_nothing(rule, page.path, kb):
+        if setting.ignored or not_asked(rule, kind) or not _sees(rule, page.path, kb):
             continue
         for finding in rule.check(page, kb, setting.options):
             key = (rule.id, finding.span, finding.about)

@@ -29,7 +29,7 @@ def _doubtful(page: Page, kb: KnowledgeBase) -> Sequence[tuple[Link, Target]]:
     key = ("doubtful", page.path)
     found: Any = kb.memo.get(key)
     if found is None:
-        resolved = ((link, kb.resolve(page, link)) for link in page.links)
+        resolved = ((link, kb.resolve(page, link)) for link in page.aims)
         found = kb.memo[key] = [each for each in resolved if each[1].outcome not in _FINE]
     links: Sequence[tuple[Link, Target]] = found
     return links

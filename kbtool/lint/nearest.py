@@ -36,6 +36,8 @@ class Names:
         alike = self._known.get(path)
         if alike is None:
             alike = self._known[path] = tuple(self._alike(path))
+        if len(alike) == 1:
+            return alike[0]
         return min(alike, key=lambda file: (len(_relative(source, file)), file), default=None)
 
     def _alike(self, path: str) -> Sequence[str]:

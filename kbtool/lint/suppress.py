@@ -64,6 +64,8 @@ def apply(
 ) -> tuple[list[Finding], int]:
     """Return what is left of a page's findings (with KB901, KB902), and how many are gone."""
     marks = ignores(page)
+    if not marks:
+        return list(findings), 0
     left: list[Finding] = []
     for finding in findings:
         line = page.lines.position(finding.span.start)[0]

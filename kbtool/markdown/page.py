@@ -155,3 +155,8 @@ class Page:
     front_matter: Mapping[str, object] = field(default_factory=dict)
     codes: tuple[Code, ...] = ()
     lines: LineIndex = field(default_factory=lambda: LineIndex(""), compare=False, repr=False)
+
+    @property
+    def aims(self) -> tuple[Link, ...]:
+        """The links, as far as where they lead counts: of each its kind, target and target span."""
+        return self.links

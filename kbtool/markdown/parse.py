@@ -77,14 +77,7 @@ def parse_page(path: str, text: str) -> Page:
     )
 
 
-def links_of(text: str) -> tuple[Link, ...]:
-    """Return the links `parse_page` finds in `text`, at a third of its cost."""
-    reader = _Reader(apart(text)[1])
-    reader.read_links()
-    return tuple(sorted(reader.links, key=lambda link: link.span))
-
-
-def html(text: str, missing: Callable[[Mapping[str, Any]], None]) -> str:
+def html(text: str, missing: Callable[[Mapping[str, Any]], None] | None = None) -> str:
     """Return the HTML of `text` (front matter blanked); `missing` hears of undefined references."""
     return pyromark.html(text, options=_OPTIONS, broken_link_callback=missing)
 
@@ -183,54 +176,6 @@ class _Reader:
                 self._on_html(start, end)
             else:
                 self._last_end = end
-
-    def read_links(self) -> None:
-        """Read links only: all other events but headings, in which links have no text, pass by."""
-        events: Any = pyromark.events_with_range(self.text, options=_OPTIONS)
-        for event, where in events:
-            if isinstance(event, str):
-                if self._open_links:
-                    self._on_mark(event, *self._place(where))
-                continue
-            if "Start" in event:
-                self._on_start_of_link(event["Start"], where)
-            elif "InlineHtml" in event:
-                self._on_html(*self._place(where))
-            elif self._heading is not None and "End" in event:
-                if isinstance(event["End"], dict) and "Heading" in event["End"]:
-                    self._heading = None
-                elif self._open_links:
-                    self._on_end(event["End"], *self._place(where))
-            elif self._open_links:
-                self._on_piece_of_link(event, *self._place(where))
-
-    def _place(self, where: Mapping[str, int]) -> tuple[int, int]:
-        return self.at(where["start"]), self.at(where["end"])
-
-    def _on_start_of_link(self, value: Any, where: Mapping[str, int]) -> None:
-        if isinstance(value, dict):
-            name, detail = next(iter(value.items()))
-            if name in ("Link", "Image"):
-                self._start_link(name, detail or {}, *self._place(where))
-            elif name == "Heading":
-                self._heading, self._plain = detail, []
-            elif self._open_links:
-                self._on_start(value, *self._place(where))
-        elif value == "HtmlBlock":
-            self._html(*self._place(where))
-        elif self._open_links:
-            self._on_start(value, *self._place(where))
-
-    def _on_piece_of_link(self, event: Any, start: int, end: int) -> None:
-        kind, value = next(iter(event.items()))
-        if kind == "Text":
-            self._on_text(value, start, end)
-        elif kind == "End":
-            self._on_end(value, start, end)
-        elif kind == "Code":
-            self._on_code(value, start, end)
-        else:
-            self._last_end = end
 
     # ------------------------------------------------------------------ leaves
     def _on_mark(self, event: str, start: int, end: int) -> None:
@@ -420,6 +365,10 @@ class _Reader:
 _MARKER = re.compile(r"[ \t]*(?:[-+*]|\d{1,9}[.)])[ \t]*")
 
 
+# Nearly all: nothing is escaped or nested in them.
+_PLAIN_DESTINATION = re.compile(r"[^ \t\n\\()]*(?=[ \t\n)]|\Z)")
+
+
 def destination(text: str, start: int, end: int) -> Span | None:
     """Return where the link destination that begins after `start` is written, None if nowhere.
 
@@ -430,6 +379,9 @@ def destination(text: str, start: int, end: int) -> Span | None:
     if start < end and text[start] == "<":
         closing = text.find(">", start, end)
         return Span(start + 1, closing) if closing >= 0 else None
+    plain = _PLAIN_DESTINATION.match(text, start, end)
+    if plain:
+        return Span(start, plain.end())
     at, depth = start, 0
     while at < end and text[at] not in " \t\n":
         if text[at] == "\\":

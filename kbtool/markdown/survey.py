@@ -2,7 +2,7 @@
 
 Nobody is told anything by a survey. It only says which pages need no reading, so it may say too
 much and never too little: `links` are at least those of the page, `anchors` exactly those (or
-unknown), and a `loud` page has something that only a reading can judge.
+unknown), and `shows` names all that rules may find something about.
 """
 
 import re
@@ -20,7 +20,7 @@ class Survey(NamedTuple):
 
     links: frozenset[str]
     anchors: frozenset[str] | None
-    loud: bool
+    shows: frozenset[str]  # of what rules see; links, where they are not surely all known
 
 
 # Every alternative begins with `<`, so that the search jumps from tag to tag.
@@ -54,8 +54,8 @@ def survey(text: str) -> Survey:
             undefined.append(found)
 
     links: set[str] = set()
+    shows: set[str] = set()
     known = "<" not in body or not (_RAW_HEADING.search(body) or _ANCHOR.search(body))
-    loud = False
     slugger, anchors = Slugger(), set()
     for link, image, level, heading, other in _SEEN.findall(html(body, missing)):
         if link or image:
@@ -66,15 +66,27 @@ def survey(text: str) -> Survey:
             known = known and "<" not in words and "\n" not in words
             anchors.add(slugger.unique(unescape(words)))
         elif other[:1] == "c":
-            loud = True
+            shows.add("diagrams")
         elif other:
             known = False
     found = {unescape(target) if "&" in target else target for target in links}
     if "<" in body:
         raw = (each for each in attributes(body, 0, comments=True) if each.name in ("href", "src"))
         found.update(each.value for each in raw)
-        loud = loud or bool(_COMMENT_IN_TAG.search(body))
-    loud = bool(loud or undefined or has_wiki_links(body) or "kb-ignore" in body)
-    if "![" in body:
-        loud = loud or bool(_ALTERNATIVE.search(body))
-    return Survey(frozenset(found), frozenset(anchors) if known and not loud else None, loud)
+    if undefined:
+        shows.add("references")
+    if "kb-ignore" in body:
+        shows.add("ignores")
+    if _hides_links(body):
+        shows.add("links")
+        known = False
+    return Survey(frozenset(found), frozenset(anchors) if known else None, frozenset(shows))
+
+
+def _hides_links(body: str) -> bool:
+    """Return whether the page may have links its HTML does not show as such."""
+    return (
+        has_wiki_links(body)
+        or ("![" in body and _ALTERNATIVE.search(body) is not None)
+        or ("<!--" in body and _COMMENT_IN_TAG.search(body) is not None)
+    )

@@ -4,8 +4,10 @@ from collections.abc import Callable
 from dataclasses import fields
 from typing import Any, Final
 
-from kbtool.markdown.page import Page
-from kbtool.markdown.parse import links_of, parse_page
+from kbtool.markdown.marked import aims
+from kbtool.markdown.page import Link, Page
+from kbtool.markdown.parse import parse_page
+from kbtool.markdown.survey import Survey
 from kbtool.text import LineIndex
 
 _FIELDS: Final = frozenset(field.name for field in fields(Page))
@@ -14,18 +16,21 @@ _FIELDS: Final = frozenset(field.name for field in fields(Page))
 class Unread(Page):
     """A `Page` in all respects; only its path is there from the beginning."""
 
-    __slots__ = ("_anchors", "_source")
+    __slots__ = ("_seen", "_source")
 
     def __init__(
-        self,
-        path: str,
-        source: Callable[[str], str],
-        anchors: Callable[[str], frozenset[str] | None] = lambda _: None,
+        self, path: str, source: Callable[[str], str], seen: Callable[[str], Survey]
     ) -> None:
-        """Take what gives the text of the page at a path, and its anchors where they are known."""
+        """Take what gives the text and the survey of the page at a path."""
         object.__setattr__(self, "path", path)
         object.__setattr__(self, "_source", source)
-        object.__setattr__(self, "_anchors", anchors)
+        object.__setattr__(self, "_seen", seen)
+
+    @property
+    def aims(self) -> tuple[Link, ...]:
+        """The links, as far as where they lead counts."""
+        found = None if "links" in self._seen(self.path).shows else aims(self.text)
+        return self.links if found is None else found
 
     def __getattr__(self, name: str) -> Any:
         """Read what was asked for: its slot is empty."""
@@ -33,9 +38,7 @@ class Unread(Page):
             object.__setattr__(self, name, self._source(self.path))
         elif name == "lines":
             object.__setattr__(self, name, LineIndex(self.text))
-        elif name == "links":
-            object.__setattr__(self, name, links_of(self.text))
-        elif name == "anchors" and (known := self._anchors(self.path)) is not None:
+        elif name == "anchors" and (known := self._seen(self.path).anchors) is not None:
             object.__setattr__(self, name, known)
         elif name in _FIELDS:
             page = parse_page(self.path, self.text)

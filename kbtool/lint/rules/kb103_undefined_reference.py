@@ -25,5 +25,5 @@ RULE = Rule(
     good=({"a.md": "# A\n\n[x][r] [r][] [plain]\n\n[r]: #a\n"},),
     bad=({"a.md": "# A\n\n⟦[x][gone]⟧ and ⟦[other][]⟧\n"},),
     presets=("lab", "plain"),
-    sees="loud",
+    sees="references",
 )

@@ -40,5 +40,5 @@ RULE = Rule(
         {"a.md": "# A\n\n⟦```mermaid⟧\n```\n"},
     ),
     presets=("lab", "plain"),
-    sees="loud",
+    sees="diagrams",
 )

@@ -20,6 +20,6 @@ RULE = Rule(
     good=({"a.md": "# A\n\n<!-- kb-ignore KB101: written next week -->\n[b](gone.md)\n"},),
     bad=({"a.md": "# A\n\n⟦<!-- kb-ignore KB101: long mended -->⟧\n[a](#a)\n"},),
     presets=("lab", "plain"),
-    sees="loud",
+    sees="ignores",
     fixable=True,
 )

@@ -1,9 +1,9 @@
-"""Which pages need no reading, by their surveys: all their links lead where they should.
+"""Whether all links of a page lead where they should, by the surveys alone.
 
-A page is quiet only when every link of its survey is surely fine; what is in doubt is read.
+They do only when every one of them is surely fine; a page in doubt is read.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from posixpath import dirname
 from urllib.parse import unquote
@@ -11,27 +11,25 @@ from urllib.parse import unquote
 from kbtool.graph.resolve import SCHEME, Tree, is_line, joined
 from kbtool.markdown.survey import Survey
 
-Anchors = Callable[[str], AbstractSet[str]]
 
+class Links:
+    """The links of all pages; `anchors` tells a page's where its survey does not."""
 
-def quiet(
-    which: Iterable[str], surveys: Mapping[str, Survey], tree: Tree, anchors: Anchors
-) -> frozenset[str]:
-    """Return those of some still pages whose links are all fine; `anchors` tells a page's."""
-    asked = _Asked(tree, surveys, anchors)
-    return frozenset(path for path in which if asked.is_quiet(path, surveys[path]))
-
-
-class _Asked:
-    def __init__(self, tree: Tree, surveys: Mapping[str, Survey], anchors: Anchors) -> None:
-        self._tree = tree
+    def __init__(
+        self,
+        surveys: Mapping[str, Survey],
+        tree: Tree,
+        anchors: Callable[[str], AbstractSet[str]],
+    ) -> None:
         self._surveys = surveys
+        self._tree = tree
         self._anchors = anchors
         self._known: dict[tuple[str, str], str | None] = {}  # (folder, target) → page or file
 
-    def is_quiet(self, path: str, seen: Survey) -> bool:
+    def all_fine(self, path: str) -> bool:
+        """Return whether every link of a page surely leads where it should."""
         folder = dirname(path)
-        return not seen.loud and all(self._fine(path, folder, target) for target in seen.links)
+        return all(self._fine(path, folder, target) for target in self._surveys[path].links)
 
     def _fine(self, path: str, folder: str, target: str) -> bool:
         place, _, fragment = target.partition("#")
