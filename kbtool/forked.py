@@ -2,6 +2,7 @@
 
 import marshal
 import os
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -21,7 +22,8 @@ def divided(things: Sequence[str], work: Work, least: int) -> dict[str, Any]:
 
 
 def _processors() -> int:
-    if not hasattr(os, "fork"):
+    # A child would have the locks of other threads, and not the threads.
+    if not hasattr(os, "fork") or threading.active_count() > 1:
         return 1
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

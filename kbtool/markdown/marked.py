@@ -17,7 +17,7 @@ from kbtool.markdown.parse import destination, html
 from kbtool.text import Span
 
 _SIGN: Final = "kbq"  # letters and digits only, so that a mark is no markup whatever it stands by
-_OF_MARKDOWN: Final = re.compile(r"\](?:\([ \t]*<?|:[ \t]*<?(?=\S))")  # [text](, [label]:
+_OF_MARKDOWN: Final = re.compile(r"\][(:][ \t]*(?:<|(?=[^\s<]))")  # [text](, [label]:
 _RAW_TAG: Final = re.compile(r"<[A-Za-z][^<>]*>")
 _OF_HTML: Final = re.compile(
     r"""\s(?:href|src)\s*=\s*(?:"|'|(?=[^\s"'=<>`]))""",  # <a href=

@@ -37,6 +37,7 @@ _OPTIONS: Final = (
 )
 _CONTINUING: Final = bytes(range(0x80, 0xC0))  # a code point's second byte and those behind it
 _STRETCH: Final = 256  # bytes counted for one offset, at most
+_MAYBE_WIKI: Final = re.compile(r"\[\[(?:[^\n]|\n(?!\s*\n))*?\]\]")  # in one paragraph
 _BLOCKS: Final[Mapping[str, BlockKind]] = {
     "Paragraph": "paragraph",
     "BlockQuote": "quote",
@@ -89,7 +90,7 @@ def is_undefined(found: Mapping[str, Any]) -> bool:
 
 def has_wiki_links(text: str) -> bool:
     """Return whether `text` (front matter blanked) has a `[[wiki link]]` or `![[embed]]`."""
-    if "[[" not in text or "]]" not in text:
+    if "[[" not in text or not _MAYBE_WIKI.search(text):
         return False
     each: Any
     for each in pyromark.events(text, options=_OPTIONS):

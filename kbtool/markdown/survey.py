@@ -16,7 +16,7 @@ from kbtool.markdown.slug import Slugger
 
 
 class Survey(NamedTuple):
-    """What was seen of a page: targets of its links, percent-encoded or not; its anchors."""
+    """What was seen of a page: targets in the repository, percent-encoded or not; its anchors."""
 
     links: frozenset[str]
     anchors: frozenset[str] | None
@@ -26,8 +26,8 @@ class Survey(NamedTuple):
 # Every alternative begins with `<`, so that the search jumps from tag to tag.
 _SEEN: Final = re.compile(
     r'<(?:sup class="footnote-reference"><a href="[^"]*"'
-    r'|a href="([^"]*)"'
-    r'|img src="([^"]*)"'
+    r'|a href="(?!https?:|mailto:)([^"]*)"'
+    r'|img src="(?!https?:)([^"]*)"'
     r"|h([1-6])>(.*?)</h\3>"
     r'|(code class="language-(?i:mermaid)|div class="footnote-definition"))',
     re.DOTALL,

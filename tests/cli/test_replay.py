@@ -1,5 +1,7 @@
 """What is said again is what would be said: after any change, with any cache, beside any other."""
 
+import errno
+import gc
 import os
 import shutil
 import subprocess
@@ -14,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.git import Repo
 
-from kbtool import __main__, cache, stamp
+from kbtool import __main__, cache, forked, stamp, workspace
 from kbtool.adapters import replay
 from kbtool.cli.lint import command
 from kbtool.lint.engine import SILENCES, surveyed
@@ -31,7 +33,8 @@ def own_cache(tmp_path_factory, monkeypatch):
     folder = tmp_path_factory.mktemp("runs")
     monkeypatch.setenv("KBTOOL_CACHE", str(folder))
     monkeypatch.setattr(stamp, "_FINE", 0)  # a run takes longer than a tick of the clock
-    return folder
+    yield folder
+    gc.enable()  # a run of lint disables it, for its own process
 
 
 @pytest.fixture
@@ -408,6 +411,91 @@ def test_several_processes_at_once_say_the_same(base):
         (done[0].stdout, b"", 1)
     }
     assert b"KB101" in done[0].stdout
+
+
+# ---------------------------------------------------------------------- one process or several
+@pytest.fixture
+def processors(monkeypatch):
+    def have(count):
+        monkeypatch.setattr(forked, "_processors", lambda: count)
+        monkeypatch.setattr(workspace, "_PAGES_A_PROCESS", 1)
+
+    return have
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(CHANGES, min_size=1, max_size=8), st.sampled_from(["text", "json", "sarif"]))
+def test_several_processors_say_what_one_says(lint, monkeypatch, processors, changes, form):
+    root = Path(tempfile.mkdtemp())
+    try:
+        (root / "deep").mkdir()
+        (root / "kbtool.toml").write_text('preset = "plain"\n')
+        monkeypatch.chdir(root)
+        for each in changes:
+            apply(root, *each)
+        said = []
+        for count in (1, 2, 3):
+            processors(count)
+            said.append(lint("--no-cache", "--format", form))
+        assert said[0] == said[1] == said[2]
+    finally:
+        shutil.rmtree(root)
+
+
+@pytest.mark.parametrize("trouble", ["no pipe", "no process", "it ends early", "it says nonsense"])
+def test_a_process_that_fails_costs_only_time(base, lint, monkeypatch, processors, trouble):
+    (base / "b.md").write_text("# C\n\n[gone](gone.md)\n")
+    alone = lint("--no-cache")
+    processors(2)
+
+    def refuse():
+        raise OSError(errno.EAGAIN, "no more")
+
+    begun = forked._begun
+
+    def late(part, work):
+        if trouble == "it ends early":
+            return begun(part, lambda _: os._exit(1))
+        return begun(part, lambda _: object())  # what marshal does not write
+
+    match trouble:
+        case "no pipe":
+            monkeypatch.setattr(os, "pipe", refuse)
+        case "no process":
+            monkeypatch.setattr(os, "fork", refuse)
+        case _:
+            monkeypatch.setattr(forked, "_begun", late)
+    assert lint("--no-cache") == alone
+    assert "KB101" in alone[0]
+
+
+@pytest.mark.slow
+def test_the_corpora_are_told_the_same_in_every_way(
+    corpus, lint, monkeypatch, tmp_path, processors
+):
+    """Read in full, surveyed by one and by two processes, kept and said again."""
+    top = Path(os.path.commonpath(corpus))
+    for page in corpus[::7]:
+        copy = tmp_path / page.relative_to(top)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(page.read_bytes())
+    (tmp_path / "kbtool.toml").write_text('preset = "plain"\nignore = ["KB302"]\n')
+    monkeypatch.chdir(tmp_path)
+    time.sleep(0.2)
+    with monkeypatch.context() as patch:
+        patch.setattr("kbtool.app.lint.surveyed", lambda _: False)
+        told = lint("--no-cache", "--format", "json")
+    assert told[0].count('"rule"') > 500
+    for count in (1, 2):
+        processors(count)
+        assert lint("--no-cache", "--format", "json") == told
+    assert lint("--format", "json") == told
+    assert lint("--format", "json") == told
+    assert lint.again
+    changed = tmp_path / corpus[0].relative_to(top)
+    changed.write_bytes(changed.read_bytes() + b"\n## New\n\n[x](gone.md) [y](#new)\n")
+    settle()
+    assert lint("--format", "json") == lint("--no-cache", "--format", "json")
 
 
 # What a warm run may import of kbtool, and what no warm run may.
