@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from posixpath import basename, dirname, relpath
+from posixpath import basename, dirname
 from typing import Any, Final
 
 from kbtool.graph.base import Kind, KnowledgeBase
 from kbtool.graph.resolve import Outcome, Target
+from kbtool.graph.way import way
 from kbtool.lint.nearest import Names
 from kbtool.markdown.page import Link, Page
 from kbtool.text import Span
@@ -70,7 +71,7 @@ def _names(kb: KnowledgeBase) -> Names:
 
 def relative(source: str, target: str) -> str:
     """Return the link from the page `source` to `target`, both from the root."""
-    return relpath(target, dirname(source) or ".")
+    return way(dirname(source), target)
 
 
 def place_of_title(page: Page) -> Span:

@@ -55,9 +55,15 @@ def survey(text: str) -> Survey:
 
     links: set[str] = set()
     shows: set[str] = set()
-    known = "<" not in body or not (_RAW_HEADING.search(body) or _ANCHOR.search(body))
-    slugger, anchors = Slugger(), set()
-    for link, image, level, heading, other in _SEEN.findall(html(body, missing)):
+    made = html(body, missing)
+    known = "<" not in body or not _RAW_HEADING.search(body)
+    slugger = Slugger()
+    anchors: set[str] = set()
+    if "<" in body and _ANCHOR.search(body):
+        known = known and "<!--" not in made  # a comment hides what is in it
+        raw = (each for each in attributes(made, 0) if each.name in ("id", "name"))
+        anchors.update(each.value for each in raw if each.name == "id" or each.tag == "a")
+    for link, image, level, heading, other in _SEEN.findall(made):
         if link or image:
             links.add(link or image)
         elif level:
