@@ -113,14 +113,17 @@ def rows(runs: int) -> Iterator[tuple[str, str, str]]:
 def write(runs: int) -> None:
     """Put the tables into the guidebook's page."""
     parts = [_machine(runs), ""]
-    missed: list[str] = []
+    missed: dict[str, list[str]] = {}
     for table in _tables(runs):
         parts += (f"**{table.base}**", "")
         if table.lines:
             parts += _markdown(("", "CPU", "wall", "memory"), table.lines)
         parts += _markdown(("target", "at most", "measured", ""), [t.line() for t in table.targets])
-        missed += (f"{t.what} ({table.base})" for t in table.targets if t.ratio > t.most)
-    parts.append(f"**Not met**: {'; '.join(missed) or 'none'}.")
+        for target in table.targets:
+            if target.ratio > target.most:
+                missed.setdefault(target.what, []).append(table.base.partition(":")[0])
+    parts += ("**Not met**:", "")
+    parts += (f"- {what}: {', '.join(bases)}." for what, bases in missed.items())
     begin, end = "<!-- kb-generated bench-lint -->\n", "\n<!-- /kb-generated -->"
     head, rest = PAGE.read_text().split(begin)
     PAGE.write_text(f"{head}{begin}\n" + "\n".join(parts) + f"\n{end}{rest.split(end, 1)[1]}")

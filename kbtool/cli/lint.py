@@ -74,7 +74,7 @@ class Wish:
     help="Take out of FILE what is found no more; write it where there is none.",
 )
 @click.option("--watch", is_flag=True, help="Lint again whenever a file changes, until Ctrl-C.")
-@click.option("--no-cache", is_flag=True, help="Judge anew what was judged before.")
+@click.option("--no-cache", is_flag=True, help="Keep nothing, judge anew what was judged before.")
 @click.option("--strict", is_flag=True, help="Warnings fail too, and so do stale baseline entries.")
 @click.pass_obj
 def command(
