@@ -9,13 +9,15 @@ from typing import Any, Final
 
 from kbtool.errors import ConfigError
 from kbtool.graph.conventions import LANGUAGES, RELATIONS, Conventions, Override, Production
-from kbtool.values import choice, faults_of, folder, near, table, text, texts
+from kbtool.graph.site import Publisher, Site, SiteKind
+from kbtool.values import Faults, choice, each, faults_of, folder, near, table, text, texts
 
 FILE: Final = "kbtool.toml"
 PRESETS: Final = ("lab", "plain")
 MAX_PAGE_BYTES: Final = 10 * 1024 * 1024
 HEADERS: Final = ("quote", "list")
 _LANGUAGE: Final = re.compile(r"[a-z]{2}")
+_SITE: Final[Mapping[str, Callable[[Any], str]]] = {"folder": folder, "kind": choice(*SiteKind)}
 _TABLES: Final[Mapping[str, Any]] = {"relations": RELATIONS, "languages": LANGUAGES}
 Schema = dict[str, Any]
 
@@ -36,14 +38,15 @@ class Config:
     base_branch: str = ""
     languages: Mapping[str, str] | None = None
     evidence_age: int = 180
+    sites: tuple[Publisher, ...] | None = None  # None: what their configuration files say
     profiles: str = "sandbox/profiles"
     repository: str = ""
     production: Production = Production()
     source: str = ""  # the file it was read from, "" for none
     written: frozenset[str] = frozenset()  # the keys that stand there
 
-    def conventions(self, base: str) -> Conventions:
-        """Return what the core needs of it."""
+    def conventions(self, base: str, sites: tuple[Site, ...] = ()) -> Conventions:
+        """Return what the core needs of it, and of the sites that publish the pages."""
         return Conventions(
             base=base,
             header=self.header,
@@ -51,6 +54,7 @@ class Config:
             languages=self.value("languages"),
             evidence_age=self.evidence_age,
             production=self.production,
+            sites=sites,
             overrides=(*self._everywhere(), *self.overrides),
         )
 
@@ -109,6 +113,26 @@ def _languages(value: Any) -> Mapping[str, str]:
         if not isinstance(code, str) or not _LANGUAGE.fullmatch(code):
             raise ValueError(f"{code!r} is no ISO 639-1 code such as en or fr")
     return {folder(place): code for place, code in value.items()}
+
+
+def _sites(value: Any) -> tuple[Publisher, ...]:
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise TypeError("must be a list of tables")
+    return tuple(each(enumerate(value, 1), lambda entry: [_publisher(*entry)]))
+
+
+def _publisher(number: int, written: Mapping[str, Any]) -> Publisher:
+    faults = [f"unknown key {key!r}{near(key, _SITE)}" for key in written if key not in _SITE]
+    faults += [f"has no {key}" for key in _SITE if key not in written]
+    values: dict[str, str] = {}
+    for key, read in _SITE.items():
+        try:
+            values[key] = read(written[key]) if key in written else ""
+        except (TypeError, ValueError) as fault:
+            faults.append(f"{key}: {fault}")
+    if faults:
+        raise Faults([f"{number}: {fault}" for fault in faults])
+    return Publisher(values["folder"], SiteKind(values["kind"]))
 
 
 def _production(value: Any) -> Production:
@@ -171,6 +195,20 @@ OPTIONS: Final[Mapping[str, Option]] = {
         _schema(
             type="object",
             additionalProperties={"type": "string", "pattern": f"^{_LANGUAGE.pattern}$"},
+        ),
+    ),
+    "sites": Option(
+        _sites,
+        "folders and the kind of site their pages are on; else what configuration files of "
+        "generators say; empty: the forge",
+        _schema(
+            type="array",
+            items={
+                "type": "object",
+                "properties": {"folder": {"type": "string"}, "kind": {"enum": [*SiteKind]}},
+                "required": ["folder", "kind"],
+                "additionalProperties": False,
+            },
         ),
     ),
     "evidence-age": Option(
@@ -237,6 +275,8 @@ def plain(value: Any) -> Any:
     """Return a value of a Config as TOML and JSON have it."""
     if isinstance(value, Production):
         return {field.name: [*getattr(value, field.name)] for field in fields(Production)}
+    if isinstance(value, Publisher):
+        return {"folder": value.folder, "kind": value.kind.value}
     if isinstance(value, Override):
         return {
             "folder": value.folder,

@@ -16,7 +16,9 @@ from kbtool.errors import KbError, UsageError
 from kbtool.forked import divided
 from kbtool.graph.base import KnowledgeBase
 from kbtool.graph.conventions import UNREAD_FOLDERS
+from kbtool.graph.detect import configured, detect
 from kbtool.graph.facts import Facts
+from kbtool.graph.site import Site
 from kbtool.markdown.page import Page
 from kbtool.markdown.parse import parse_page
 from kbtool.markdown.survey import Survey, survey
@@ -179,8 +181,17 @@ class Workspace:
 
     def _base(self, pages: Mapping[str, Page], unreadable: Mapping[str, str]) -> KnowledgeBase:
         facts = Facts(today=_today(), digest=self.digest, text=self.text)
-        conventions = self.root.config.conventions(self.root.base)
+        conventions = self.root.config.conventions(self.root.base, self.sites(self.files))
         return KnowledgeBase(pages, self.files, conventions, facts, unreadable)
+
+    def sites(self, files: Collection[str] | None = None) -> tuple[Site, ...]:
+        """Return the sites that publish pages of the project: configured ones, else detected."""
+        files = self._walk()[0] if files is None else files
+        if self.root.config.sites is not None:
+            return configured(self.root.config.sites, files, self.text)
+        found = detect(files, self.text)
+        pages = [path for path in files if self.is_page(path)] if found else []
+        return tuple(site for site in found if any(map(site.owns, pages)))
 
     def is_page(self, path: str) -> bool:
         """Return whether a file at `path` is a page: Markdown of the base, or at the root."""

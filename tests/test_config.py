@@ -7,6 +7,7 @@ import pytest
 from kbtool.config import OPTIONS, Config, config_schema, config_table, parse_config, plain
 from kbtool.errors import ConfigError
 from kbtool.graph.conventions import Conventions
+from kbtool.graph.site import Publisher, SiteKind
 
 
 def parse(**table):
@@ -26,10 +27,12 @@ def test_every_option_has_a_meaning_and_is_read():
         relations={"Related": "Related"},
         languages={"guides/": "de"},
         evidence_age=30,
+        sites=[{"folder": "docs/", "kind": "hugo"}],
         profiles="p",
         production=production,
     )
     assert (found.base, found.preset, found.evidence_age) == ("docs", "plain", 30)
+    assert found.sites == (Publisher("docs", SiteKind.HUGO),)
     assert found.production.all() == ("192.0.2.7", "lab")
     assert all(option.help for option in OPTIONS.values())
     assert found.conventions("docs").header == "list"
@@ -59,6 +62,17 @@ def test_the_defaults_are_the_cores():
         ({"languages": {"a": "French"}}, "languages: 'French' is no ISO 639-1 code"),
         ({"languages": {"../a": "fr"}}, "languages: must be a folder below the root"),
         ({"languages": "fr"}, "languages: must be a table of strings"),
+        ({"sites": "hugo"}, "sites: must be a list of tables"),
+        (
+            {"sites": [{"folder": "../d", "kind": "hugo"}]},
+            "sites: 1: folder: must be a folder below",
+        ),
+        (
+            {"sites": [{"folder": "d", "kind": "jekyll"}]},
+            "sites: 1: kind: must be one of forge, mkdocs",
+        ),
+        ({"sites": [{"kind": "hugo"}]}, "sites: 1: has no folder"),
+        ({"sites": [{"folder": "d", "kid": "hugo"}]}, "unknown key 'kid' (did you mean 'kind'?)"),
         ({"production": {"adresses": []}}, "did you mean 'addresses'?"),
         ({"production": []}, "production: must be a table"),
         ({"select": ["KB999"]}, "select: unknown rule 'KB999' (did you mean 'KB"),
@@ -176,6 +190,8 @@ def test_the_schema_takes_what_is_written_and_what_is_the_default():
         {"overrides": [{"folder": "a", "select": []}]},
         {"evidence-age": 0},
         {"languages": {"a": "French"}},
+        {"sites": [{"folder": "d", "kind": "jekyll"}]},
+        {"sites": [{"folder": "d"}]},
         {"production": {"adresses": []}},
         {"preset": "all"},
     ],

@@ -1,14 +1,15 @@
 """What a project has configured, and what that means for a page."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from kbtool.config import OPTIONS, plain
 from kbtool.errors import UsageError
 from kbtool.graph.base import Kind, KnowledgeBase
+from kbtool.graph.site import Publisher, Site
 from kbtool.lint.rules import RULES
 from kbtool.lint.settings import Setting, left_out, not_asked, setting
-from kbtool.workspace import Root, open_workspace
+from kbtool.workspace import Root, Workspace, open_workspace
 
 DEFAULT = "default"
 
@@ -43,16 +44,25 @@ class Explained:
 
 def show_config() -> tuple[Root, tuple[Value, ...]]:
     """Return the project around the current folder, and the value of every key."""
-    root = open_workspace().root
-    return root, tuple(_values(root))
+    workspace = open_workspace()
+    return workspace.root, tuple(_values(workspace))
 
 
-def _values(root: Root) -> Iterator[Value]:
-    config = root.config
+def _values(workspace: Workspace) -> Iterator[Value]:
+    root, config = workspace.root, workspace.root.config
     for key, option in OPTIONS.items():
         value = root.preset if key == "preset" else config.value(key)
         source = config.source if key in config.written else DEFAULT
-        yield Value(key, plain(value), source, option.help)
+        if key == "sites" and value is None:
+            yield _sites(workspace.sites(), option.help)
+        else:
+            yield Value(key, plain(value), source, option.help)
+
+
+def _sites(found: Sequence[Site], help_: str) -> Value:
+    """Return the sites that were found, as they would be configured."""
+    value = tuple(Publisher(site.folder, site.kind) for site in found)
+    return Value("sites", plain(value), ", ".join(site.source for site in found) or DEFAULT, help_)
 
 
 def explain_page(page: str) -> Explained:

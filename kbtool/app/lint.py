@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kbtool.adapters.replay import Rests
@@ -114,7 +114,7 @@ def lint_project(
         report.suppressed,
         fixed,
         tuple(sorted(texts)) if mend else (),
-        outside.notices,
+        (*_detected(workspace, kb), *outside.notices),
         {} if mend else _preview(workspace, kb, texts),
         compared.known,
         compared.gone,
@@ -137,6 +137,14 @@ def chosen_rules(
         tuple(select) or config.select,
         (*config.ignore, *ignore),
     )
+
+
+def _detected(workspace: Workspace, kb: KnowledgeBase) -> Iterator[str]:
+    """Yield what was found out about who publishes the pages, where nobody configured it."""
+    sites = kb.conventions.sites
+    if sites and workspace.root.config.sites is None:
+        named = ", ".join(f"{site.kind} ({site.source})" for site in sites)
+        yield f"links are read as on the site: {named}; `sites` in the configuration says otherwise"
 
 
 def under(path: str, places: Sequence[str]) -> bool:

@@ -31,6 +31,7 @@ class _Kept(NamedTuple):
 
     key: Any
     files: frozenset[str]
+    sited: bool  # whether sites publish pages: then links rest on more than names and anchors
     unreadable: Mapping[str, str]
     stamps: Mapping[str, Stamp]
     surveys: Mapping[str, bytes]  # each marshalled on its own: most are never looked at
@@ -109,6 +110,8 @@ class Recall:
     ) -> bool:
         return (
             kept.files == kb.files
+            and not kept.sited
+            and not kb.conventions.sites
             and kept.unreadable == kb.unreadable
             and all(
                 path in old and seen.anchors is not None and seen.anchors == old[path].anchors
@@ -137,6 +140,7 @@ class Recall:
         value = _Kept(
             self._key,
             kb.files,
+            bool(kb.conventions.sites),
             dict(kb.unreadable),
             stamps,
             self._surveys.packed,

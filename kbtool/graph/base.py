@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from enum import StrEnum
 from functools import cached_property
 from posixpath import basename, dirname, join
@@ -101,7 +102,14 @@ class KnowledgeBase:
     def tree(self) -> Tree:
         """The names the resolver works on."""
         folded = {path.casefold(): path for path in sorted(self.folders) + sorted(self.files)}
-        return Tree(self.files, self.folders, folded, self.conventions.hub, self.pages.get)
+        return Tree(
+            self.files,
+            self.folders,
+            folded,
+            self.conventions.hub,
+            self.pages.get,
+            self.conventions.sites,
+        )
 
     def within(self, path: str) -> bool:
         """Return whether the path lies under the base."""
@@ -142,6 +150,11 @@ class KnowledgeBase:
     def resolve(self, page: Page, link: Link) -> Target:
         """Return where the link leads."""
         return resolve(self.tree, page, link)
+
+    def anchors(self, page: Page, path: str) -> AbstractSet[str]:
+        """Return the anchors a link on `page` may name in the page at `path`."""
+        found = self.tree.anchors(self.pages[path], self.tree.site(page.path))
+        return found if found is not None else self.pages[path].anchors
 
     @cached_property
     def edges(self) -> Mapping[str, tuple[tuple[Link, str], ...]]:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from posixpath import join
 from typing import Final
 
+from kbtool.graph.site import Site
+
 # Hidden folders are never pages; these hold what tools made or fetched.
 UNREAD_FOLDERS: Final = frozenset({"node_modules", "__pycache__", "build", "dist", "venv"})
 RELATIONS: Final[Mapping[str, str]] = {
@@ -73,6 +75,7 @@ class Conventions:
     languages: Mapping[str, str] = field(default_factory=lambda: LANGUAGES)  # folder → ISO 639-1
     evidence_age: int = 180  # days after which evidence is stale
     production: Production = Production()
+    sites: tuple[Site, ...] = ()  # who publishes the pages; none: the forge
     overrides: tuple[Override, ...] = ()  # of two that disagree, the later one holds
 
     def overrides_for(self, path: str) -> tuple[Override, ...]:

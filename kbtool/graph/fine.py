@@ -6,10 +6,16 @@ They do only when every one of them is surely fine; a page in doubt is read.
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from posixpath import dirname
+from typing import Final
 from urllib.parse import unquote
 
-from kbtool.graph.resolve import SCHEME, Tree, is_line, joined
+from kbtool.graph.resolve import SCHEME, Outcome, Tree, is_line, joined, resolve
+from kbtool.markdown.page import Link, LinkKind
 from kbtool.markdown.survey import Survey
+from kbtool.text import Span
+
+FINE: Final = frozenset({Outcome.PAGE, Outcome.FILE, Outcome.EXTERNAL})
+_NOWHERE: Final = Span(0, 0)
 
 
 class Links:
@@ -28,8 +34,24 @@ class Links:
 
     def all_fine(self, path: str) -> bool:
         """Return whether every link of a page surely leads where it should."""
+        seen = self._surveys[path]
+        if self._tree.site(path):
+            return self._leads(path, "link", seen.links) and self._leads(path, "html", seen.raw)
         folder = dirname(path)
-        return all(self._fine(path, folder, target) for target in self._surveys[path].links)
+        return all(self._fine(path, folder, target) for target in (*seen.links, *seen.raw))
+
+    def _leads(self, path: str, kind: LinkKind, targets: AbstractSet[str]) -> bool:
+        """Ask the resolver: what publishes the page has rules of its own."""
+        page = self._tree.page(path)
+        if page is None:
+            return False
+        for target in targets:
+            if unquote(target) != unquote(target).strip():
+                return False
+            link = Link(kind, target, "", _NOWHERE, None)
+            if resolve(self._tree, page, link).outcome not in FINE:
+                return False
+        return True
 
     def _fine(self, path: str, folder: str, target: str) -> bool:
         place, _, fragment = target.partition("#")

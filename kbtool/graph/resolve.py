@@ -2,19 +2,28 @@
 
 Rules of a forge (Gitea, GitHub): targets are relative to the page, a leading `/` is the
 repository's root, a directory is its hub, anchors are heading slugs. Case is exact everywhere.
+A page that a site publishes is read as that site has it: see `site`, `address` and `anchors`.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
-from posixpath import dirname, join, normpath
+from functools import cached_property
+from posixpath import dirname, join, normpath, splitext
 from urllib.parse import unquote
 
+from kbtool.graph.address import PAGES, Addresses
+from kbtool.graph.anchors import anchors, included
+from kbtool.graph.site import Mount, Site, SiteKind, site_of
 from kbtool.markdown.page import Link, Page
+from kbtool.markdown.slug import slug
 
 SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_TEMPLATE = re.compile(r"\{[{%]|\A\{|%7B%7B", re.IGNORECASE)  # filled in when the site is built
+
+_MADE = re.compile(r"__tabbed_|__codelineno|fn(ref)?:")  # by extensions of Python-Markdown
 
 
 class Outcome(StrEnum):
@@ -41,29 +50,90 @@ class Target:
 _EXTERNAL = Target(Outcome.EXTERNAL)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Tree:
-    """The names the resolver works on."""
+    """The names the resolver works on; what it finds out about a site is kept."""
 
     files: AbstractSet[str]
     folders: AbstractSet[str]
     folded: Mapping[str, str]  # casefolded path → path
     hub: str
     page: Callable[[str], Page | None]
+    sites: tuple[Site, ...] = ()
+
+    def site(self, path: str) -> Site | None:
+        """Return the site that publishes the page at `path`, None for the forge."""
+        if not self.sites:
+            return None
+        folder = dirname(path)
+        if folder not in self._sites:
+            self._sites[folder] = site_of(self.sites, path)
+        return self._sites[folder]
+
+    def addresses(self, site: Site) -> Addresses:
+        """Return where the site's files stand."""
+        if site.source not in self._addresses:
+            self._addresses[site.source] = Addresses(site, self.files, self.page)
+        return self._addresses[site.source]
+
+    def anchors(self, page: Page, site: Site | None) -> AbstractSet[str] | None:
+        """Return the anchors of a page as a site (None: the forge) makes them, None if unknown."""
+        if site is None:
+            return page.anchors
+        key = page.path, site.source
+        if key not in self._anchors:
+            self._anchors[key] = self._made(page, site if site.owns(page.path) else None)
+        return self._anchors[key]
+
+    def _made(self, page: Page, site: Site | None) -> AbstractSet[str] | None:
+        found = anchors(page, site)
+        if found is None or site is None:
+            return found
+        for target in included(page, site):
+            other = self.page(joined(page.path, unquote(target)) or "")
+            if other is None:
+                return None  # what it says, nobody can tell
+            found |= anchors(other, site) or frozenset()
+        return found
+
+    @cached_property
+    def named(self) -> Mapping[str, tuple[str, ...]]:
+        """File name → paths of the files that have it."""
+        found: dict[str, list[str]] = {}
+        for path in self.files:
+            found.setdefault(path.rpartition("/")[2], []).append(path)
+        return {name: tuple(paths) for name, paths in found.items()}
+
+    @cached_property
+    def _sites(self) -> dict[str, Site | None]:
+        return {}
+
+    @cached_property
+    def _addresses(self) -> dict[str, Addresses]:
+        return {}
+
+    @cached_property
+    def _anchors(self) -> dict[tuple[str, str], AbstractSet[str] | None]:
+        return {}
 
 
 def resolve(tree: Tree, page: Page, link: Link) -> Target:
     """Return where `link` on `page` leads."""
     target = link.target.strip()
+    site = tree.site(page.path)
     if link.kind == "wiki":
         return _wiki(tree, page, target)
     if target.startswith("//") or SCHEME.match(target):
         return _outside(target)
+    if site and _TEMPLATE.search(target):
+        return _EXTERNAL
     raw_path, _, raw_anchor = target.partition("#")
     anchor = unquote(raw_anchor)
     raw_path = raw_path.partition("?")[0]
     if not raw_path:
-        return _anchored(page, page.path, anchor)
+        return _anchored(tree, site, page, anchor)
+    if site:
+        return _Published(tree, site, page, link).leads(unquote(raw_path), anchor)
     path = joined(page.path, unquote(raw_path))
     if path is None:
         return Target(Outcome.LEAVES, raw_path)
@@ -89,10 +159,7 @@ def joined(page_path: str, target: str) -> str | None:
 
 def _found(tree: Tree, path: str, anchor: str) -> Target:
     if path in tree.files:
-        page = tree.page(path)
-        if page is not None:
-            return _anchored(page, path, anchor)
-        return Target(Outcome.FILE, path, anchor)
+        return _arrived(tree, None, path, anchor)
     if path == "" or path in tree.folders:
         return _folder(tree, path, anchor)
     right = tree.folded.get(path.casefold())
@@ -104,14 +171,33 @@ def _found(tree: Tree, path: str, anchor: str) -> Target:
 def _folder(tree: Tree, path: str, anchor: str) -> Target:
     hub = join(path, tree.hub) if path else tree.hub
     page = tree.page(hub)
-    return _anchored(page, hub, anchor) if page else Target(Outcome.FILE, path, anchor)
+    return _anchored(tree, None, page, anchor) if page else Target(Outcome.FILE, path, anchor)
 
 
-def _anchored(page: Page, path: str, anchor: str) -> Target:
+def _arrived(tree: Tree, site: Site | None, path: str, anchor: str) -> Target:
+    page = tree.page(path)
+    return _anchored(tree, site, page, anchor) if page else Target(Outcome.FILE, path, anchor)
+
+
+def _anchored(tree: Tree, site: Site | None, page: Page, anchor: str) -> Target:
     # Browsers go to the top of the page for an empty fragment and for #top.
-    if anchor in ("", "top") or anchor in page.anchors:
-        return Target(Outcome.PAGE, path, anchor)
-    return Target(Outcome.PAGE if is_line(anchor) else Outcome.NO_ANCHOR, path, anchor)
+    if anchor in ("", "top"):
+        return Target(Outcome.PAGE, page.path, anchor)
+    known = tree.anchors(page, site)
+    if known is None or anchor in known or _by_machine(site, anchor):
+        return Target(Outcome.PAGE, page.path, anchor)
+    return Target(Outcome.NO_ANCHOR, page.path, anchor)
+
+
+def _by_machine(site: Site | None, anchor: str) -> bool:
+    """Return whether an anchor is none of the page's own: a place its reader's program makes."""
+    if site is None:
+        return is_line(anchor)
+    if anchor.startswith(":~:"):  # a text fragment: the browser searches for the words
+        return True
+    if site.kind is SiteKind.DOCFX:
+        return anchor.startswith("tab/")
+    return site.kind is SiteKind.MKDOCS and _MADE.match(anchor) is not None
 
 
 def is_line(anchor: str) -> bool:
@@ -119,29 +205,207 @@ def is_line(anchor: str) -> bool:
     return re.fullmatch(r"L\d+(-L\d+)?", anchor) is not None
 
 
+# ---------------------------------------------------------------------- on a site
+@dataclass(frozen=True, slots=True)
+class _Published:
+    """One link of a page that a site publishes."""
+
+    tree: Tree
+    site: Site
+    page: Page
+    link: Link
+
+    def leads(self, path: str, anchor: str) -> Target:
+        """Return where it leads: to a file the generator looks up, else to an address."""
+        if "\0" in path:
+            return Target(Outcome.LEAVES, path)
+        if self.site.kind is SiteKind.DOCFX:
+            return self._docfx(path, anchor)
+        files = list(self._files(path))
+        for file in files:
+            if file in self.tree.files:
+                return _arrived(self.tree, self.site, file, anchor)
+        found = self._at_address(path)
+        if found is not None:
+            return _arrived(self.tree, self.site, found, anchor)
+        return self._nowhere(path, anchor, files)
+
+    def _nowhere(self, path: str, anchor: str, files: list[str]) -> Target:
+        if not path.startswith("/"):
+            for file in files:
+                right = self.tree.folded.get(file.casefold())
+                if right and right in self.tree.files:
+                    return Target(Outcome.CASE, right, anchor)
+        if self._unknowable(path):
+            return _EXTERNAL
+        if not path.startswith("/") and joined(self.page.path, path) is None:
+            return Target(Outcome.LEAVES, path)
+        return Target(Outcome.MISSING, files[0] if files else self._meant(path), anchor)
+
+    def _meant(self, path: str) -> str:
+        """Return the file a dead address may have been meant for."""
+        if not path.startswith("/"):
+            return joined(self.page.path, path) or path
+        mount = self.site.mount_of(self.page.path)
+        return normpath(join(mount.folder if mount else "", path.strip("/")))
+
+    # ------------------------------------------------------------------ files
+    def _files(self, path: str) -> Iterator[str]:
+        """Yield the files a generator takes the target for, the first choice first."""
+        if self.link.kind == "html":
+            return  # no generator looks into raw HTML: it is an address
+        if self.site.kind is SiteKind.MKDOCS:
+            yield from self._in_docs(path)
+            return
+        for folder, mount in self._starts(path):
+            found = normpath(join(folder, path.removeprefix("@site").lstrip("/")))
+            for file in self._spellings(found):
+                if self._publishes(file):
+                    yield file
+            if mount and mount.original and mount.holds(found):
+                yield join(mount.original, mount.inner(found))
+
+    def _in_docs(self, path: str) -> Iterator[str]:
+        """Yield what mkdocs looks up: its pages and the theme's files are one tree."""
+        here = self.site.mount_of(self.page.path)
+        if here is None or (path.startswith("/") and not self.site.root_links):
+            return
+        start = "" if path.startswith("/") else dirname(here.inner(self.page.path))
+        inner = normpath(join(start, path.lstrip("/")))
+        if inner.startswith("../"):
+            return
+        for mount in (here, *(each for each in self.site.mounts if not each.pages)):
+            yield join(mount.folder, inner)
+        if here.original:
+            yield join(here.original, inner)
+
+    def _starts(self, path: str) -> Iterator[tuple[str, Mount | None]]:
+        """Yield the folders a target may be counted from, each with the mount it lies in."""
+        here = self.site.mount_of(self.page.path)
+        contents = [(mount.folder, mount) for mount in self.site.contents()]
+        docusaurus = self.site.kind is SiteKind.DOCUSAURUS
+        if path.startswith("@site/"):
+            yield self.site.folder, None
+        elif path.startswith("/") and here and not docusaurus:
+            yield here.folder, here  # of its language
+        elif path.startswith("/"):
+            yield from contents
+            if path.endswith(PAGES):
+                yield self.site.folder, None
+        else:
+            yield dirname(self.page.path), here
+            if docusaurus and path.endswith(PAGES):
+                yield from contents
+                yield self.site.folder, None
+            if not docusaurus and self.page.path.endswith("/index.md"):
+                yield dirname(dirname(self.page.path)), here  # a page bundle and its neighbours
+
+    def _spellings(self, file: str) -> Iterator[str]:
+        yield file
+        if self.site.kind is SiteKind.HUGO:  # pages are found by their names without case
+            for name in (file, f"{file}.md", join(file, "_index.md"), join(file, "index.md")):
+                right = self.tree.folded.get(name.casefold())
+                if right and right.endswith(".md") and right in self.tree.files:
+                    yield right
+
+    def _publishes(self, file: str) -> bool:
+        """Return whether the site has the file: what lies beside its folders is not on it."""
+        if self.site.kind is SiteKind.DOCUSAURUS and not file.endswith(PAGES):
+            return True  # the bundler takes what a page asks for
+        if self.site.kind is SiteKind.HUGO and not file.endswith(".md"):
+            return False  # only pages are looked up, the rest is an address
+        return self.site.mount_of(file) is not None
+
+    # ------------------------------------------------------------------ addresses
+    def _at_address(self, path: str) -> str | None:
+        addresses = self.tree.addresses(self.site)
+        if not path.startswith("/"):
+            return addresses.at(addresses.seen_from(self.page.path, path))
+        for address in self._below_prefix(path):
+            found = addresses.at(address)
+            if found is not None:
+                return found
+        return None
+
+    def _below_prefix(self, path: str) -> Iterator[str]:
+        """Yield what an absolute path is below the site's root: generators may add its prefix."""
+        prefix = self.site.prefix.strip("/")
+        inner = path.lstrip("/")
+        if prefix and (inner == prefix or inner.startswith(f"{prefix}/")):
+            yield inner[len(prefix) :].lstrip("/")
+        if not prefix or self._adds_prefix():
+            yield inner
+
+    def _adds_prefix(self) -> bool:
+        if self.site.kind is SiteKind.HUGO:  # a theme's link hook does
+            return True
+        return self.site.kind is SiteKind.DOCUSAURUS and self.link.kind != "html"
+
+    def _unknowable(self, path: str) -> bool:
+        """Return whether only the build knows what stands at an address."""
+        addresses = self.tree.addresses(self.site)
+        if not path.startswith("/"):
+            return self._open(addresses.seen_from(self.page.path, path))
+        address = next(self._below_prefix(path), None)
+        if address is None:  # beside the site on its host, where other sites are
+            return addresses.at(path.lstrip("/")) is None
+        return self._open(address)
+
+    def _open(self, address: str) -> bool:
+        site = self.site
+        if site.decides and not splitext(address)[1] and not _below(address, site.decides):
+            return True
+        if address.strip("/") in site.redirected or _below(address, site.unknown):
+            return True
+        folders = (join(mount.folder, dirname(address)) for mount in site.mounts)
+        return site.generates and not any(folder in self.tree.folders for folder in folders)
+
+    # ------------------------------------------------------------------ docfx
+    def _docfx(self, path: str, anchor: str) -> Target:
+        """`~/` is the folder of docfx.json, `/` the host, which other repositories fill too."""
+        if path.startswith("/"):
+            return _EXTERNAL
+        start = self.page.path
+        if path.startswith("~/"):
+            start, path = self.site.source, path[2:]
+        file = joined(start, path)
+        if file is None:
+            return Target(Outcome.LEAVES, path)
+        if file not in self.tree.files and file in self.site.redirected:
+            return _EXTERNAL
+        target = _found(self.tree, file, anchor)
+        if target.outcome is Outcome.MISSING and f"{file}.md" in self.tree.files:
+            file = f"{file}.md"  # an address: pages are served without their extension
+        return _arrived(self.tree, self.site, file, anchor) if file in self.tree.files else target
+
+
+def _below(address: str, places: tuple[str, ...]) -> bool:
+    return any(address == place or address.startswith(f"{place}/") for place in places)
+
+
+# ---------------------------------------------------------------------- wiki links
 def _wiki(tree: Tree, page: Page, target: str) -> Target:
     """`[[name]]`, `[[name#heading]]`: beside the page, from the root, else by unique file name."""
     name, _, heading = target.partition("#")
+    site = tree.site(page.path)
     if not name:
-        return _anchored(page, page.path, _slug(heading))
-    candidates = [name, f"{name}.md"]
-    for candidate in candidates:
+        return _anchored(tree, site, page, slug(heading))
+    for candidate in (name, f"{name}.md"):
         for path in (joined(page.path, candidate), joined("", candidate)):
             if path and path in tree.files:
-                found = tree.page(path)
-                return (
-                    _anchored(found, path, _slug(heading)) if found else Target(Outcome.FILE, path)
-                )
-    named = [path for path in tree.files if path.rpartition("/")[2] in candidates]
-    if len(named) == 1:
-        found = tree.page(named[0])
-        return (
-            _anchored(found, named[0], _slug(heading)) if found else Target(Outcome.FILE, named[0])
-        )
+                return _arrived(tree, site, path, slug(heading))
+    found = _by_name(tree, name)
+    if len(found) == 1:
+        return _arrived(tree, site, found[0], slug(heading))
     return Target(Outcome.MISSING, name, heading)
 
 
-def _slug(heading: str) -> str:
-    from kbtool.markdown.slug import slug
-
-    return slug(heading)
+def _by_name(tree: Tree, name: str) -> list[str]:
+    """Return the files a wiki link may mean: `name`, or `folder/name` at the end of their path."""
+    last = name.rpartition("/")[2]
+    return [
+        path
+        for candidate, ending in ((last, name), (f"{last}.md", f"{name}.md"))
+        for path in tree.named.get(candidate, ())
+        if f"/{path}".endswith(f"/{ending}")
+    ]

@@ -6,13 +6,13 @@ from posixpath import basename, dirname
 from typing import Any, Final
 
 from kbtool.graph.base import Kind, KnowledgeBase
+from kbtool.graph.fine import FINE
 from kbtool.graph.resolve import Outcome, Target
 from kbtool.graph.way import way
 from kbtool.lint.nearest import Names
 from kbtool.markdown.page import Link, Page
 from kbtool.text import Span
 
-_FINE: Final = frozenset({Outcome.PAGE, Outcome.FILE, Outcome.EXTERNAL})
 # What would be markup inside of a link's text, or end it.
 _MARKUP: Final = re.compile(r"[\\`*\[\]<]|(?<!\w)_|_(?!\w)|&(?=#|\w+;)|~(?=~)")
 # What cannot stand in a link's target as it is.
@@ -31,7 +31,7 @@ def _doubtful(page: Page, kb: KnowledgeBase) -> Sequence[tuple[Link, Target]]:
     found: Any = kb.memo.get(key)
     if found is None:
         resolved = ((link, kb.resolve(page, link)) for link in page.aims)
-        found = kb.memo[key] = [each for each in resolved if each[1].outcome not in _FINE]
+        found = kb.memo[key] = [each for each in resolved if each[1].outcome not in FINE]
     links: Sequence[tuple[Link, Target]] = found
     return links
 
@@ -57,6 +57,8 @@ def place(link: Link) -> Span:
 
 def nearest_file(page: Page, kb: KnowledgeBase, path: str) -> str:
     """Return a hint that names the nearest existing file, "" when none is near."""
+    if path in kb.files:
+        return f"{path} is in the repository, and not on the site that publishes this page"
     near = _names(kb).near(page.path, path)
     return f"did you mean {relative(page.path, near)}?" if near else ""
 

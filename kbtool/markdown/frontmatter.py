@@ -6,7 +6,7 @@ depth and aliases are bounded before it sees the text.
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import Any, Final
 
 MAX_CHARS: Final = 64 * 1024
 MAX_DEPTH: Final = 64
@@ -36,12 +36,40 @@ def read_front_matter(text: str) -> Mapping[str, object]:
 
     The conventions do not rest on front matter, so a bad one is nobody's error.
     """
-    if len(text) > MAX_CHARS or _too_deep(text) or _ALIAS.search(text):
-        return {}
     import yaml
 
+    return _mapping(text, yaml.CSafeLoader)
+
+
+def read_settings(text: str) -> Mapping[str, Any]:
+    """Return the mapping in a YAML configuration, empty when there is none that can be read.
+
+    A tag (`!!python/name:a.b`, `!ENV`) is not obeyed: its value is the tag's name, with a mapping
+    behind it one that has the name under "".
+    """
+    import yaml
+
+    class Tolerant(yaml.CSafeLoader):
+        pass
+
+    def tagged(loader: Any, suffix: str, node: Any) -> Any:
+        name = suffix.rpartition(":")[2]
+        if isinstance(node, yaml.MappingNode):
+            return {"": name, **loader.construct_mapping(node, deep=True)}
+        return name
+
+    Tolerant.add_multi_constructor("tag:yaml.org,2002:python/", tagged)
+    Tolerant.add_multi_constructor("!", tagged)
+    return _mapping(text, Tolerant)
+
+
+def _mapping(text: str, loader: Any) -> Mapping[str, Any]:
+    import yaml
+
+    if len(text) > MAX_CHARS or _too_deep(text) or _ALIAS.search(text):
+        return {}
     try:
-        value = yaml.load(text, Loader=yaml.CSafeLoader)
+        value = yaml.load(text, Loader=loader)  # noqa: S506 -- CSafeLoader, or one of its kind
     except (yaml.YAMLError, ValueError, OverflowError, LookupError, AttributeError):
         return {}  # PyYAML lets through what its constructors raise: `!!bool x`, `!!int ""`
     return value if isinstance(value, dict) else {}

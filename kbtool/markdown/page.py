@@ -154,6 +154,7 @@ class Page:
     anchors: frozenset[str]
     front_matter: Mapping[str, object] = field(default_factory=dict)
     codes: tuple[Code, ...] = ()
+    ids: frozenset[str] = frozenset()  # of raw HTML; among the anchors
     lines: LineIndex = field(default_factory=lambda: LineIndex(""), compare=False, repr=False)
 
     @property

@@ -74,6 +74,7 @@ def parse_page(path: str, text: str) -> Page:
         anchors=frozenset(reader.anchors) | {heading.anchor for heading in headings},
         front_matter=read_front_matter(metadata) if metadata else {},
         codes=tuple(reader.codes),
+        ids=frozenset(reader.anchors),
         lines=LineIndex(text),
     )
 

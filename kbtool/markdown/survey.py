@@ -19,6 +19,7 @@ class Survey(NamedTuple):
     """What was seen of a page: targets in the repository, percent-encoded or not; its anchors."""
 
     links: frozenset[str]
+    raw: frozenset[str]  # links of raw HTML
     anchors: frozenset[str] | None
     shows: frozenset[str]  # of what rules see; links, where they are not surely all known
 
@@ -61,8 +62,8 @@ def survey(text: str) -> Survey:
     anchors: set[str] = set()
     if "<" in body and _ANCHOR.search(body):
         known = known and "<!--" not in made  # a comment hides what is in it
-        raw = (each for each in attributes(made, 0) if each.name in ("id", "name"))
-        anchors.update(each.value for each in raw if each.name == "id" or each.tag == "a")
+        ids = (each for each in attributes(made, 0) if each.name in ("id", "name"))
+        anchors.update(each.value for each in ids if each.name == "id" or each.tag == "a")
     for link, image, level, heading, other in _SEEN.findall(made):
         if link or image:
             links.add(link or image)
@@ -76,9 +77,10 @@ def survey(text: str) -> Survey:
         elif other:
             known = False
     found = {unescape(target) if "&" in target else target for target in links}
+    raw: frozenset[str] = frozenset()
     if "<" in body:
-        raw = (each for each in attributes(body, 0, comments=True) if each.name in ("href", "src"))
-        found.update(each.value for each in raw)
+        tags = attributes(body, 0, comments=True)
+        raw = frozenset(each.value for each in tags if each.name in ("href", "src"))
     if undefined:
         shows.add("references")
     if "kb-ignore" in body:
@@ -86,7 +88,7 @@ def survey(text: str) -> Survey:
     if _hides_links(body):
         shows.add("links")
         known = False
-    return Survey(frozenset(found), frozenset(anchors) if known else None, frozenset(shows))
+    return Survey(frozenset(found), raw, frozenset(anchors) if known else None, frozenset(shows))
 
 
 def _hides_links(body: str) -> bool:

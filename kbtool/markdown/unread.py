@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import fields
 from typing import Any, Final
 
+from kbtool.markdown.frontmatter import apart, read_front_matter
 from kbtool.markdown.marked import aims
 from kbtool.markdown.page import Link, Page
 from kbtool.markdown.parse import parse_page
@@ -40,6 +41,8 @@ class Unread(Page):
             object.__setattr__(self, name, LineIndex(self.text))
         elif name == "anchors" and (known := self._seen(self.path).anchors) is not None:
             object.__setattr__(self, name, known)
+        elif name == "front_matter":
+            object.__setattr__(self, name, read_front_matter(apart(self.text)[0]))
         elif name in _FIELDS:
             page = parse_page(self.path, self.text)
             for each in _FIELDS:

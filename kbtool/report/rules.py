@@ -41,6 +41,9 @@ def explained(rule: Rule) -> Iterator[str]:
         yield f"  off by default: --select {rule.id}"
     yield ""
     yield from why(rule).splitlines()
+    if rule.seen:
+        yield ""
+        yield str(rule.seen)
     for title, examples in (("Good", rule.good), ("Reported, between ⟦ and ⟧", rule.bad)):
         for example in examples:
             yield f"\n{title}:"
@@ -64,7 +67,15 @@ def to_json(rules: Sequence[Rule]) -> dict[str, Any]:
                 "presets": list(rule.presets),
                 "options": dict(rule.options or {}),
                 "why": why(rule),
+                "seen": _seen(rule),
             }
             for rule in rules
         ],
     }
+
+
+def _seen(rule: Rule) -> dict[str, Any] | None:
+    seen = rule.seen
+    if seen is None:
+        return None
+    return {"found": seen.found, "read": seen.read, "right": seen.right, "note": seen.note}

@@ -148,7 +148,8 @@ class Guide:
         staged = self.atlas.pages.get(target.path)
         if staged is None:
             return self.atlas.to_source(target.path)
-        anchor = target.anchor if target.anchor in self.atlas.kb.pages[target.path].anchors else ""
+        known = self.atlas.kb.anchors(self.page, target.path)
+        anchor = target.anchor if target.anchor in known else ""
         if target.outcome is Outcome.NO_ANCHOR:
             self._complain(link, "names a heading that is not there")
         if staged == self.start and anchor:

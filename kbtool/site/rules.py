@@ -56,6 +56,7 @@ def _page(rule: Rule) -> str:
         block("kb-head", f'<div class="kb-facts">{chips}</div>'),
         _markdown(f"{why(rule)}\n"),
     ]
+    parts += [_markdown(f"{rule.seen}\n")] if rule.seen else []
     for title, examples in (("Good", rule.good), ("Reported, between ⟦ and ⟧", rule.bad)):
         parts.append(f"## {title}")
         for number, example in enumerate(examples, 1):

@@ -403,6 +403,25 @@ def test_config_show_says_where_values_come_from(repo, lint):
     assert json.loads(lint("schema", command="config")[1])["additionalProperties"] is False
 
 
+def test_a_site_is_found_said_once_and_can_be_chosen(repo, lint):
+    repo.write("kbtool.toml", 'preset = "plain"\n')
+    repo.write("docs/mkdocs.yml", "site_name: x\n")
+    repo.write("docs/docs/a.md", "# A\n\n[i](/i.png)\n")
+    repo.write("docs/docs/i.png", "")
+    code, text, said = lint("docs")
+    assert (code, said.count("mkdocs (docs/mkdocs.yml)")) == (0, 1), text
+    data = json.loads(lint("show", "--format", "json", command="config")[1])
+    (sites,) = [each for each in data["values"] if each["key"] == "sites"]
+    assert sites["value"] == [{"folder": "docs", "kind": "mkdocs"}]
+    assert sites["from"] == "docs/mkdocs.yml"
+    repo.write("kbtool.toml", 'preset = "plain"\nsites = []\n')
+    code, text, said = lint("docs")
+    assert (code, "mkdocs" in said, "KB101" in text) == (1, False, True)
+    repo.write("kbtool.toml", 'preset = "plain"\n[[sites]]\nfolder = "docs"\nkind = "mkdocs"\n')
+    code, text, said = lint("docs")
+    assert (code, said) == (0, "")
+
+
 def test_rules_as_json_have_all_there_is_to_know(lint):
     rules = {
         each["id"]: each
@@ -412,4 +431,8 @@ def test_rules_as_json_have_all_there_is_to_know(lint):
     assert rules["KB101"]["options"] == {}
     assert (rules["KB304"]["default"], rules["KB304"]["severity"]) == (False, "warning")
     assert rules["KB101"]["presets"] == ["lab", "plain"]
+    assert rules["KB103"]["seen"] == {"found": 7, "read": 7, "right": 7, "note": ""}
+    assert rules["KB413"]["seen"] is None
+    _, text, _ = lint("KB103", command="rules")
+    assert "two real projects: 7 found; all read by hand, 7 right." in text
     assert "option pages, default 3" in lint("KB413", command="rules")[1]

@@ -12,6 +12,7 @@ from kbtool.adapters.secret import secrets_in
 from kbtool.adapters.shell import syntax_fault
 from kbtool.graph.base import KnowledgeBase
 from kbtool.graph.conventions import Conventions, Production
+from kbtool.graph.detect import detect
 from kbtool.graph.facts import BaseBranch, Facts, Revision
 from kbtool.lint import rules as folder
 from kbtool.lint.engine import lint
@@ -48,7 +49,9 @@ def build(example):
         diagram=MERMAID.fault,
         nodes=MERMAID.nodes,
     )
-    conventions = Conventions(base=base, production=Production(names=("production.example",)))
+    production = Production(names=("production.example",))
+    sites = detect(frozenset(files), files.get)
+    conventions = Conventions(base=base, production=production, sites=sites)
     return KnowledgeBase(pages, frozenset(files), conventions, facts)
 
 

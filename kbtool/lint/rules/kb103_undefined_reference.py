@@ -6,7 +6,7 @@ Only full and collapsed references count; `[x]` alone is ordinary text.
 from collections.abc import Iterator
 
 from kbtool.graph.base import KnowledgeBase
-from kbtool.lint.rule import Finding, Options, Rule
+from kbtool.lint.rule import Finding, Options, Rule, Seen
 from kbtool.markdown.page import Page
 
 
@@ -26,4 +26,5 @@ RULE = Rule(
     bad=({"a.md": "# A\n\n⟦[x][gone]⟧ and ⟦[other][]⟧\n"},),
     presets=("lab", "plain"),
     sees="references",
+    seen=Seen(7, 7, 7),
 )

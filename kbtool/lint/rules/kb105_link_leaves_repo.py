@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from kbtool.graph.base import KnowledgeBase
 from kbtool.graph.resolve import Outcome
 from kbtool.lint.links import broken, place
-from kbtool.lint.rule import Finding, Options, Rule
+from kbtool.lint.rule import Finding, Options, Rule, Seen
 from kbtool.markdown.page import Page
 
 
@@ -35,4 +35,5 @@ RULE = Rule(
     ),
     presets=("lab", "plain"),
     sees="links",
+    seen=Seen(0, 0, 0),
 )

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from kbtool.graph.base import KnowledgeBase
-from kbtool.lint.rule import Finding, Options, Rule
+from kbtool.lint.rule import Finding, Options, Rule, Seen
 from kbtool.markdown.page import Page
 from kbtool.text import Span
 
@@ -35,4 +35,5 @@ RULE = Rule(
         {"vibe/a.md": "# A\n\n⟦# B⟧\n"},
         {"vibe/a.md": "## B\n\n⟦# A⟧\n"},
     ),
+    seen=Seen(75, 30, 30),
 )

@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 
 from kbtool.graph.base import Kind, KnowledgeBase
 from kbtool.lint.links import place_of_title
-from kbtool.lint.rule import Finding, Options, Rule
+from kbtool.lint.rule import Finding, Options, Rule, Seen
 from kbtool.lint.tombstone import (
     gone_of_name,
     may_say_gone,
@@ -288,4 +288,5 @@ RULE = Rule(
         },
         {"vibe/a.md": _PAGE + "⟦This section has been merged into [B](b.md).⟧\n\nMore to read.\n"},
     ),
+    seen=Seen(1, 1, 1),
 )

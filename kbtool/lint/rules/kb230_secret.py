@@ -9,7 +9,7 @@ Neither the report nor its source line shows what was found.
 from collections.abc import Iterator
 
 from kbtool.graph.base import KnowledgeBase
-from kbtool.lint.rule import Finding, Options, Rule
+from kbtool.lint.rule import Finding, Options, Rule, Seen
 from kbtool.markdown.page import Page
 from kbtool.text import Span
 
@@ -47,4 +47,5 @@ RULE = Rule(
         {"vibe/a.md": f"# A\n\nThe password: ⟦{_PASSWORD}⟧ for now.\n"},
         {"vibe/a.md": f"# A\n\n- ok\n\n```pem\n⟦{_KEY}⟧\n```\n"},
     ),
+    seen=Seen(0, 0, 0),
 )

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from kbtool.graph.base import KnowledgeBase
 from kbtool.lint.diagrams import diagrams
-from kbtool.lint.rule import Finding, Options, Rule
+from kbtool.lint.rule import Finding, Options, Rule, Seen
 from kbtool.markdown.page import Page
 
 
@@ -41,4 +41,5 @@ RULE = Rule(
     ),
     presets=("lab", "plain"),
     sees="diagrams",
+    seen=Seen(0, 0, 0, "There are 157 diagrams."),
 )
