@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from kbtool.errors import ConfigError
-from kbtool.graph.conventions import LANGUAGES, RELATIONS, Conventions, Override, Production
+from kbtool.graph.conventions import (
+    LANGUAGES,
+    RELATIONS,
+    Conventions,
+    External,
+    Override,
+    Production,
+)
 from kbtool.graph.site import Publisher, Site, SiteKind
 from kbtool.values import Faults, choice, each, faults_of, folder, near, table, text, texts
 
@@ -41,6 +48,7 @@ class Config:
     sites: tuple[Publisher, ...] | None = None  # None: what their configuration files say
     profiles: str = "sandbox/profiles"
     repository: str = ""
+    external: External = External()
     production: Production = Production()
     source: str = ""  # the file it was read from, "" for none
     written: frozenset[str] = frozenset()  # the keys that stand there
@@ -135,6 +143,16 @@ def _publisher(number: int, written: Mapping[str, Any]) -> Publisher:
     return Publisher(values["folder"], SiteKind(values["kind"]))
 
 
+def _external(value: Any) -> External:
+    known = [field.name for field in fields(External)]
+    for key in table(value):
+        if key not in known:
+            raise ValueError(f"unknown key {key!r}{near(key, known)}")
+    if not isinstance(value.get("private", False), bool):
+        raise TypeError("private: must be true or false")
+    return External(value.get("private", False), texts(value.get("skip", [])))
+
+
 def _production(value: Any) -> Production:
     known = [field.name for field in fields(Production)]
     for key in table(value):
@@ -216,6 +234,18 @@ OPTIONS: Final[Mapping[str, Option]] = {
     ),
     "profiles": Option(folder, "folder of the sandbox profiles, from the root", _STRING),
     "repository": Option(text, "the project's page on its forge, for links to its files", _STRING),
+    "external": Option(
+        _external,
+        "hosts that --external may contact: private ones too, and which never",
+        _schema(
+            type="object",
+            properties={
+                "private": {"type": "boolean"},
+                "skip": {"type": "array", "items": {"type": "string"}},
+            },
+            additionalProperties=False,
+        ),
+    ),
     "production": Option(
         _production,
         "addresses, names, contexts, paths, buckets never to touch",
@@ -273,6 +303,8 @@ def config_schema() -> Schema:
 
 def plain(value: Any) -> Any:
     """Return a value of a Config as TOML and JSON have it."""
+    if isinstance(value, External):
+        return {"private": value.private, "skip": [*value.skip]}
     if isinstance(value, Production):
         return {field.name: [*getattr(value, field.name)] for field in fields(Production)}
     if isinstance(value, Publisher):

@@ -6,7 +6,7 @@ import pytest
 
 from kbtool.config import OPTIONS, Config, config_schema, config_table, parse_config, plain
 from kbtool.errors import ConfigError
-from kbtool.graph.conventions import Conventions
+from kbtool.graph.conventions import Conventions, External
 from kbtool.graph.site import Publisher, SiteKind
 
 
@@ -27,11 +27,13 @@ def test_every_option_has_a_meaning_and_is_read():
         relations={"Related": "Related"},
         languages={"guides/": "de"},
         evidence_age=30,
+        external={"private": True, "skip": ["x.example"]},
         sites=[{"folder": "docs/", "kind": "hugo"}],
         profiles="p",
         production=production,
     )
     assert (found.base, found.preset, found.evidence_age) == ("docs", "plain", 30)
+    assert found.external == External(private=True, skip=("x.example",))
     assert found.sites == (Publisher("docs", SiteKind.HUGO),)
     assert found.production.all() == ("192.0.2.7", "lab")
     assert all(option.help for option in OPTIONS.values())
@@ -62,6 +64,8 @@ def test_the_defaults_are_the_cores():
         ({"languages": {"a": "French"}}, "languages: 'French' is no ISO 639-1 code"),
         ({"languages": {"../a": "fr"}}, "languages: must be a folder below the root"),
         ({"languages": "fr"}, "languages: must be a table of strings"),
+        ({"external": {"private": 1}}, "external: private: must be true or false"),
+        ({"external": {"skp": []}}, "unknown key 'skp' (did you mean 'skip'?)"),
         ({"sites": "hugo"}, "sites: must be a list of tables"),
         (
             {"sites": [{"folder": "../d", "kind": "hugo"}]},

@@ -4,6 +4,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from kbtool.adapters.replay import Rests
 from kbtool.app.outside import Outside, libraries
@@ -18,6 +19,8 @@ from kbtool.lint.rules import RULES
 from kbtool.markdown.page import Page
 from kbtool.markdown.parse import parse_page
 from kbtool.workspace import Root, Workspace, find_root, open_workspace
+
+EXTERNAL: Final = "KB110"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +76,14 @@ def lint_project(
     changed: str | None = None,
     baseline: str = "",
     update: bool = False,
+    external: bool = False,
 ) -> Linted:
     """Return the findings of the project the paths belong to; paths limit what is reported.
 
     With `preview`, what mending would write is returned and not written. With `changed` (a
     revision, "" for the base branch) only what changed since is reported. Findings that a file
     `baseline` has are not reported; with `update` the file loses what is found no more, and is
-    written where there is none.
+    written where there is none. With `external`, the hosts of external links are asked.
 
     Raises:
         KbError: a path, a rule, a revision, the baseline or the configuration is wrong, or a page
@@ -88,6 +92,8 @@ def lint_project(
     workspace = open_workspace(paths)
     scope = _Scope([workspace.relative(path) for path in paths], _changed(workspace, changed))
     rules = chosen_rules(workspace, select, ignore)
+    if external:
+        rules = (*rules, *(each for each in RULES if each.id == EXTERNAL and each not in rules))
     book = _Baseline(workspace, baseline, update) if baseline else None
     fixed = 0
     texts: Mapping[str, str] = {}
@@ -96,6 +102,8 @@ def lint_project(
             kb, report = _recalled(workspace, outside, rules, cached=cached)
         else:
             kb = outside.told(workspace.load())
+            if external:
+                kb = outside.asked(kb, filter(scope.page, kb.pages))
             report = lint(kb, rules)
         if mend or preview:
             after, mended, fixed, texts = _mended(kb, rules, report, scope.finding)

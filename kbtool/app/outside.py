@@ -1,7 +1,7 @@
 """What lint asks of the world: a judge is started when a rule first needs it, and ended after."""
 
 import os
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import date
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from kbtool.adapters.verdicts import cache_folder
 from kbtool.graph.base import KnowledgeBase
+from kbtool.lint.links import external
 from kbtool.workspace import Root
 
 if TYPE_CHECKING:
@@ -127,6 +128,20 @@ class Outside:
         looked = self._past.paths(files) if self._has("_past") else []
         shell = self._shell.paths() if self._has("_shell") else ()
         return None if looked is None else [*looked, *shell, *libraries()]
+
+    def asked(self, kb: KnowledgeBase, paths: Iterable[str]) -> KnowledgeBase:
+        """Return the knowledge base with what other hosts say of the links of these pages."""
+        from kbtool.adapters.external import Asking
+
+        config = self._root.config
+        urls = [url for path in paths for _, url in external(kb.pages[path], kb)]
+        found = Asking(config.external, config.production, self._folder).answers(urls)
+        for why, count in sorted(found.unknown.items()):
+            self._notices.append(
+                f"{count} external link{'s' if count > 1 else ''} not judged: {why}"
+            )
+        kb.facts = replace(kb.facts, external=found.dead.get)
+        return kb
 
     @property
     def notices(self) -> tuple[str, ...]:

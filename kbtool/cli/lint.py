@@ -45,6 +45,7 @@ class Wish:
     update: bool
     cached: bool
     strict: bool
+    external: bool
 
 
 @click.command("lint")
@@ -74,6 +75,7 @@ class Wish:
     help="Take out of FILE what is found no more; write it where there is none.",
 )
 @click.option("--watch", is_flag=True, help="Lint again whenever a file changes, until Ctrl-C.")
+@click.option("--external", is_flag=True, help="Ask the hosts of external links, too (KB110).")
 @click.option("--no-cache", is_flag=True, help="Keep nothing, judge anew what was judged before.")
 @click.option("--strict", is_flag=True, help="Warnings fail too, and so do stale baseline entries.")
 @click.pass_obj
@@ -90,6 +92,7 @@ def command(
     baseline: str,
     update: bool,
     watch: bool,
+    external: bool,
     no_cache: bool,
     strict: bool,
 ) -> int:
@@ -118,6 +121,7 @@ def command(
         update,
         not no_cache,
         strict,
+        external,
     )
     _refuse(wish, watch=watch)
     if not watch:
@@ -175,6 +179,7 @@ def run(wish: Wish, tape: Tape | None = None) -> int:
         changed=wish.changed,
         baseline=wish.baseline,
         update=wish.update,
+        external=wish.external,
     )
     answer = _answer(done, wish)
     for notice in answer.notices:

@@ -37,7 +37,7 @@ _INCLUDES: Final[Mapping[SiteKind, re.Pattern[str]]] = {
 
 def anchors(page: Page, site: Site | None) -> frozenset[str] | None:
     """Return the anchors of a page on a site (None: on the forge), None where nobody can tell."""
-    if site is None:
+    if site is None or site.kind is SiteKind.FORGE:
         return page.anchors
     if site.slugs is Slugs.UNKNOWN or _includes(page, site):
         return None

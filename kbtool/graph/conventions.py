@@ -54,6 +54,14 @@ class Production:
 
 
 @dataclass(frozen=True, slots=True)
+class External:
+    """Which hosts a check of external links may contact."""
+
+    private: bool = False  # addresses of private networks and of this machine too
+    skip: tuple[str, ...] = ()  # hosts, with all below them
+
+
+@dataclass(frozen=True, slots=True)
 class Override:
     """What a project changes about rules (by id), for all pages or for those below a folder."""
 

@@ -73,5 +73,6 @@ class Facts:
     shell: Callable[[str, str], tuple[int, str] | None] = _no_fault  # (shell, text) → line, why
     diagram: Callable[[str], tuple[int, str] | None] = _nothing  # mermaid → line, why
     nodes: Callable[[str], Sequence[str]] = _no_node  # mermaid → labels of a flowchart's nodes
+    external: Callable[[str], str | None] = _nothing  # address → why nothing is there
     language: Callable[[str], str | None] = _nothing  # prose → ISO 639-1 code; None: cannot say
     secrets: Callable[[str], Sequence[Secret]] = _no_secret

@@ -15,6 +15,7 @@ from kbtool.text import Span
 
 # What would be markup inside of a link's text, or end it.
 _MARKUP: Final = re.compile(r"[\\`*\[\]<]|(?<!\w)_|_(?!\w)|&(?=#|\w+;)|~(?=~)")
+_WEB: Final = re.compile(r"https?://[^/\s{}]", re.IGNORECASE)
 # What cannot stand in a link's target as it is.
 _UNSAFE: Final = re.compile(r"[\x00-\x20\"#%&()<>?\[\\\]^`{|}\x7f]")
 
@@ -34,6 +35,14 @@ def _doubtful(page: Page, kb: KnowledgeBase) -> Sequence[tuple[Link, Target]]:
         found = kb.memo[key] = [each for each in resolved if each[1].outcome not in FINE]
     links: Sequence[tuple[Link, Target]] = found
     return links
+
+
+def external(page: Page, kb: KnowledgeBase) -> Iterator[tuple[Link, str]]:
+    """Yield the page's links to other hosts, each with the address that is asked for."""
+    for link in page.links:
+        url = link.target.strip()
+        if _WEB.match(url) and kb.resolve(page, link).outcome is Outcome.EXTERNAL:
+            yield link, url.partition("#")[0]
 
 
 def leads(page: Page, kb: KnowledgeBase, span: Span) -> Iterator[tuple[Link, str]]:

@@ -376,6 +376,7 @@ def test_config_explain_says_what_holds_and_why(repo, lint):
     assert {id_: rule["why_off"] for id_, rule in rules.items() if not rule["on"]} == {
         "KB109": "ignore of kbtool.toml",
         "KB210": "ignore of overrides 2 (folder 'a.md')",
+        "KB110": "off unless selected",
         "KB304": "off unless selected",
     }
     _, text, _ = lint("explain", "vibe/a.md", command="config")

@@ -25,7 +25,16 @@ from kbtool.workspace import Workspace
 
 GOOD = "# A\n\n[b](b.md#b)\n"
 # Options of lint that write, wait, or look at what no tape knows.
-DOING = {"--fix", "--diff", "--changed", "--update-baseline", "--watch", "--no-cache", "--help"}
+DOING = {
+    "--fix",
+    "--diff",
+    "--changed",
+    "--update-baseline",
+    "--watch",
+    "--no-cache",
+    "--help",
+    "--external",
+}
 
 
 @pytest.fixture(autouse=True)

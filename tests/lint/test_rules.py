@@ -48,6 +48,7 @@ def build(example):
         secrets=secrets_in,
         diagram=MERMAID.fault,
         nodes=MERMAID.nodes,
+        external=lambda url: "answers 404" if "gone" in url else None,
     )
     production = Production(names=("production.example",))
     sites = detect(frozenset(files), files.get)

@@ -17,9 +17,14 @@ def _parser():
 _PARSER = _parser()
 
 
+def without_front_matter(text):
+    """Return the text with empty lines in place of its front matter."""
+    return _FRONT.sub(lambda match: "\n" * match[0].count("\n"), text)
+
+
 def seen(text):
     """Return (headings as (line, level, text), link targets in order)."""
-    blank = _FRONT.sub(lambda match: "\n" * match[0].count("\n"), text)
+    blank = without_front_matter(text)
     headings, links = [], []
     tokens = _PARSER.parse(blank)
     for index, token in enumerate(tokens):
@@ -56,8 +61,7 @@ def targets(inline):
 
 def table_cells(text):
     """Return the cells of each table that stands in no quote or list: tables, rows, texts."""
-    blank = _FRONT.sub(lambda match: "\n" * match[0].count("\n"), text)
-    tokens = _PARSER.parse(blank)
+    tokens = _PARSER.parse(without_front_matter(text))
     found, inside = [], False
     for index, token in enumerate(tokens):
         if token.type == "table_open":

@@ -1,0 +1,265 @@
+"""External links, against a real server on loopback; no other address is contacted."""
+
+import json
+import socket
+import threading
+import time
+from collections import Counter
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from kbtool.adapters import external
+from kbtool.adapters.external import FILE, Asking
+from kbtool.app.lint import lint_project
+from kbtool.graph.conventions import External, Production
+
+LOCAL = External(private=True)
+NO_PRODUCTION = Production()
+
+
+class Host(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.asked = []
+        self.now = self.most = 0
+        self.lock = threading.Lock()
+
+    def url(self, path):
+        return f"http://127.0.0.1:{self.server_port}{path}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    def answer(self):
+        host = self.server
+        with host.lock:
+            host.asked.append((self.command, self.path))
+            host.now += 1
+            host.most = max(host.most, host.now)
+        try:
+            self.react(host, self.path.strip("/").partition("?")[0])
+        finally:
+            with host.lock:
+                host.now -= 1
+
+    do_HEAD = do_GET = answer  # noqa: N815 -- the names http.server looks for
+
+    def react(self, host, what):
+        times = Counter(host.asked)[self.command, self.path]
+        if what == "gone":
+            self.say(404)
+        elif what == "no-head":
+            self.say(405 if self.command == "HEAD" else 200)
+        elif what == "head-lies":
+            self.say(404 if self.command == "HEAD" else 200)
+        elif what == "flaky":
+            self.say(503 if times == 1 else 200)
+        elif what == "busy":
+            self.say(429 if times == 1 else 200, {"Retry-After": "1"})
+        elif what == "patience":
+            self.say(429, {"Retry-After": "3600"})
+        elif what == "forbidden":
+            self.say(403)
+        elif what == "broken":
+            self.say(500)
+        elif what == "cut":
+            self.connection.close()
+        elif what == "slow":
+            time.sleep(1.5)
+            self.say(200)
+        elif what == "moved":
+            self.say(301, {"Location": "/fine"})
+        elif what == "moved-to-gone":
+            self.say(302, {"Location": "/gone"})
+        elif what == "circle":
+            self.say(302, {"Location": "/circle2"})
+        elif what == "circle2":
+            self.say(302, {"Location": "/circle"})
+        elif what == "endless":
+            self.say(302, {"Location": f"/endless?{time.monotonic_ns()}"})
+        elif what == "inwards":
+            self.say(302, {"Location": "http://169.254.169.254/latest/meta-data"})
+        elif what == "other":
+            self.say(302, {"Location": "ftp://127.0.0.1/x"})
+        else:
+            self.say(200)
+
+    def say(self, status, headers=None):
+        self.send_response(status)
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def host(monkeypatch):
+    monkeypatch.setattr(
+        external, "Timeout", lambda **_: external.urllib3.Timeout(connect=1, read=0.5)
+    )
+    with Host() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def ask(host, *paths, allowed=LOCAL, production=NO_PRODUCTION, folder=None):
+    found = Asking(allowed, production, folder).answers(map(host.url, paths))
+    return {url.removeprefix(host.url("")): why for url, why in found.dead.items()}, found.unknown
+
+
+@pytest.mark.parametrize("path", ["/fine", "/no-head", "/head-lies", "/flaky", "/busy", "/moved"])
+def test_what_answers_in_the_end_is_there(host, path):
+    assert ask(host, path) == ({}, {})
+
+
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        ("/gone", "answers 404"),
+        ("/moved-to-gone", "answers 404"),
+        ("/circle", "redirects in a circle"),
+        ("/endless", "redirects more than 6 times"),
+    ],
+)
+def test_what_the_host_itself_says_is_gone_is_dead(host, path, why):
+    assert ask(host, path) == ({path: why}, {})
+
+
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        ("/forbidden", "answered 403"),
+        ("/broken", "answered 500"),
+        ("/cut", "did not answer"),
+        ("/slow", "did not answer"),
+        ("/patience", "asks for patience"),
+        ("/other", "leads to another protocol"),
+        ("/inwards", "has an address that is nobody's to check"),
+    ],
+)
+def test_what_nobody_can_tell_is_no_finding(host, path, why):
+    assert ask(host, path) == ({}, {why: 1})
+
+
+def test_retry_after_is_waited_for(host):
+    begin = time.monotonic()
+    ask(host, "/busy")
+    assert time.monotonic() - begin >= 1
+
+
+def test_a_host_that_does_not_answer_is_not_asked_again(host):
+    assert ask(host, "/cut", "/cut?2", "/cut?3") == ({}, {"did not answer": 3})
+    assert {path for _, path in host.asked} == {"/cut"}
+
+
+def test_a_host_is_asked_one_thing_at_a_time(host):
+    ask(host, *(f"/fine?{number}" for number in range(20)))
+    assert len(host.asked) == 20
+    assert host.most == 1
+
+
+def test_an_anchor_is_not_part_of_the_question(host):
+    found = Asking(LOCAL, Production(), None).answers([host.url("/gone#a"), host.url("/gone#b")])
+    assert list(found.dead) == [host.url("/gone")]
+    assert [method for method, _ in host.asked] == ["HEAD", "GET"]
+
+
+@pytest.mark.parametrize(
+    ("allowed", "production", "why"),
+    [
+        (External(), Production(), "has a private address (external.private allows them)"),
+        (
+            External(private=True, skip=("127.0.0.1",)),
+            Production(),
+            "is never contacted (production, or skip)",
+        ),
+        (LOCAL, Production(addresses=("127.0.0.1",)), "is never contacted (production, or skip)"),
+    ],
+)
+def test_a_host_that_may_not_be_contacted_is_not(host, allowed, production, why):
+    assert ask(host, "/gone", allowed=allowed, production=production) == ({}, {why: 1})
+    assert host.asked == []
+
+
+@pytest.mark.parametrize(
+    ("name", "addresses"),
+    [
+        ("erp.lab.example", ["127.0.0.1"]),  # below a name of production
+        ("alias.example", ["192.0.2.7"]),  # another name for an address of production
+        ("alias.example", ["::ffff:192.0.2.7"]),
+        ("alias.example", ["127.0.0.1", "192.0.2.7"]),  # one of its addresses is
+    ],
+)
+def test_production_is_not_contacted_by_any_name(host, monkeypatch, name, addresses):
+    def found(_host, port, **_):
+        return [(0, 0, 0, "", (address, port)) for address in addresses]
+
+    monkeypatch.setattr(socket, "getaddrinfo", found)
+    production = Production(names=("lab.example",), addresses=("192.0.2.7",))
+    answers = Asking(LOCAL, production, None).answers([f"http://{name}:{host.server_port}/gone"])
+    assert answers.unknown == {"is never contacted (production, or skip)": 1}
+    assert host.asked == []
+
+
+def test_the_address_that_was_judged_is_the_one_contacted(host, monkeypatch):
+    """A name that answers differently the second time leads nowhere else."""
+    times, contacted = [], []
+    lookup = socket.getaddrinfo
+
+    def found(name, port, *rest, **options):
+        if name != "x.example":
+            contacted.append(name)
+            return lookup(name, port, *rest, **options)
+        times.append(port)
+        address = "127.0.0.1" if len(times) == 1 else "192.0.2.7"
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", found)
+    url = f"http://x.example:{host.server_port}/fine"
+    assert Asking(LOCAL, Production(), None).answers([url]) == external.Answers({}, {})
+    assert set(contacted) == {"127.0.0.1"}
+    assert len(times) == 1
+
+
+def test_answers_are_kept_for_a_while(host, tmp_path, monkeypatch):
+    for _ in range(2):
+        assert ask(host, "/fine", "/gone", folder=tmp_path) == ({"/gone": "answers 404"}, {})
+    assert len(host.asked) == 3  # HEAD fine; HEAD and GET gone
+    later = time.time() + 2 * 3600
+    monkeypatch.setattr(external.time, "time", lambda: later)
+    ask(host, "/fine", "/gone", folder=tmp_path)
+    assert [path for _, path in host.asked[3:]] == ["/gone", "/gone"]
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"x": 1}', '{"x": [1, 2, 3]}', "\0"])
+def test_a_damaged_cache_is_no_cache(host, tmp_path, text):
+    (tmp_path / FILE).write_text(text)
+    assert ask(host, "/gone", folder=tmp_path) == ({"/gone": "answers 404"}, {})
+    assert host.url("/gone") in json.loads((tmp_path / FILE).read_text())
+
+
+def test_lint_asks_only_when_told_to_and_warns(host, tmp_path):
+    (tmp_path / "kbtool.toml").write_text('preset = "plain"\n[external]\nprivate = true\n')
+    text = f"# A\n\n[x]({host.url('/gone')}#y) [z]({host.url('/fine')})\n"
+    (tmp_path / "a.md").write_text(text)
+    plain = lint_project([str(tmp_path)], cached=False)
+    assert (plain.findings, host.asked) == ((), [])
+    lint_project([str(tmp_path)], select=["KB110"], cached=False)
+    assert host.asked == []
+    done = lint_project([str(tmp_path)], external=True, cached=False)
+    assert [(f.rule, f.severity) for f in done.findings] == [("KB110", "warning")]
+    assert done.findings[0].message.endswith("/gone answers 404")
+    (tmp_path / "kbtool.toml").write_text('preset = "plain"\n')
+    refused = lint_project([str(tmp_path)], external=True, cached=False)
+    assert refused.findings == ()
+    assert any(
+        note.startswith("2 external links not judged: has a private") for note in refused.notices
+    )
