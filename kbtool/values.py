@@ -1,7 +1,6 @@
 """Readers of values a person wrote: the value itself, or what is wrong with it. All are strict."""
 
 from collections.abc import Callable, Iterable, Sequence
-from difflib import get_close_matches
 from posixpath import normpath
 from typing import Any, TypeVar
 
@@ -42,6 +41,8 @@ def each(items: Iterable[T], read: Callable[[T], Sequence[R]]) -> list[R]:
 
 def near(key: str, known: Iterable[str]) -> str:
     """Return the nearest known key as a question, "" where none is near."""
+    from difflib import get_close_matches
+
     found = get_close_matches(key, list(known), 1)
     return f" (did you mean {found[0]!r}?)" if found else ""
 

@@ -4,16 +4,16 @@ import contextlib
 import errno
 import hashlib
 import os
-import shutil
 import stat
-import tempfile
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any, Final
 
 from kbtool.config import FILE, MAX_PAGE_BYTES, Config, config_table, parse_config
 from kbtool.errors import KbError, UsageError
+from kbtool.forked import divided
 from kbtool.graph.base import KnowledgeBase
 from kbtool.graph.conventions import UNREAD_FOLDERS
 from kbtool.graph.detect import configured, detect
@@ -21,12 +21,19 @@ from kbtool.graph.facts import Facts
 from kbtool.graph.site import Site
 from kbtool.markdown.page import Page
 from kbtool.markdown.parse import parse_page
+from kbtool.markdown.survey import Survey, survey
+from kbtool.markdown.unread import Unread
+from kbtool.stamp import Stamp, stamp
 
-Stamp = tuple[int, int, int]  # of a file: when it was changed, its size, its inode
+_PAGES_A_PROCESS: Final = 200  # a process costs as much as some fifty pages
 
 
 class WriteError(KbError):
     """A file could not be written; nothing was changed."""
+
+
+class ReadError(KbError):
+    """A file that was there cannot be read any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +57,7 @@ def find_root(paths: Sequence[str]) -> Root:
         ConfigError: the configuration has faults.
     """
     places = [_existing(path) for path in paths] or [Path.cwd()]
-    start = places[0] if places[0].is_dir() else places[0].parent
-    folder, table = _nearest(start)
+    folder, table = _nearest(_start(places))
     config = parse_config(*table) if table else Config()
     for place in places[1:]:
         if not place.is_relative_to(folder):
@@ -59,6 +65,16 @@ def find_root(paths: Sequence[str]) -> Root:
     has_base = (folder / config.base).is_dir()
     preset = config.preset or ("lab" if has_base or table else "plain")
     return Root(folder, config, config.base if preset == "lab" else "", preset)
+
+
+def searched(paths: Sequence[str]) -> tuple[Path, ...]:
+    """Return the folders in which the root of these paths is looked for, the nearest first."""
+    start = _start([_existing(path) for path in paths] or [Path.cwd()])
+    return (start, *start.parents)
+
+
+def _start(places: Sequence[Path]) -> Path:
+    return places[0] if places[0].is_dir() else places[0].parent
 
 
 def _existing(path: str) -> Path:
@@ -99,31 +115,74 @@ class Workspace:
     def __init__(self, root: Root) -> None:
         self.root = root
         self.sources: dict[str, Source] = {}
+        self.files: frozenset[str] = frozenset()  # of the repository, when they were read
+        self.pages: list[str] = []  # those of them that are pages, in order
+        self.surveys: dict[str, Survey] = {}  # of pages looked at
+        self.stamps: dict[str, Stamp] = {}  # of pages, before they were looked at
+        self.links: dict[str, str] = {}  # symbolic links met, and where they lead
+        self._folders: list[str] = []  # looked into
+        self._unread: Mapping[str, str] = {}  # pages, and why
         self._parsed: dict[str, Page] = {}  # by an earlier load
 
     # ------------------------------------------------------------------ reading
-    def stamps(self) -> dict[str, Stamp]:
-        """Return what tells for each file of the repository whether it is still the same."""
-        found: dict[str, Stamp] = {}
-        for path in self._walk()[0]:
-            with contextlib.suppress(OSError):
-                status = os.stat(os.path.join(self.root.path, path))
-                found[path] = status.st_mtime_ns, status.st_size, status.st_ino
-        return found
+    def stamped(self) -> dict[str, Stamp]:
+        """Return the stamps of all files of the repository."""
+        found = {path: stamp(f"{self.root.path}/{path}") for path in self._walk()[0]}
+        return {path: seen for path, seen in found.items() if seen}
 
     def load(self) -> KnowledgeBase:
         """Read and parse every page; what cannot be read is in `unreadable` with its reason."""
-        files, broken = self._walk()
+        unreadable = self._look()
         pages: dict[str, Page] = {}
-        unreadable = dict(broken)
-        for path in sorted(files):
-            if self.is_page(path):
-                reason = self._read(path, pages)
-                if reason:
-                    unreadable[path] = reason
+        for path in self.pages:
+            reason = self._read(path, pages)
+            if reason:
+                unreadable[path] = reason
+        return self._base(pages, unreadable)
+
+    def survey(self, is_known: Callable[[str, Stamp], bool]) -> KnowledgeBase:
+        """Look at every page that is not known, by its stamp; return a base without pages.
+
+        What was seen is in `surveys`; the pages are put in by `fill`.
+        """
+        unreadable = self._look()
+        top = f"{self.root.path}/"
+        fresh = []
+        for path in self.pages:
+            seen = None if top + path in self.links else stamp(top + path)
+            if seen is not None:
+                self.stamps[path] = seen
+            if seen is None or not is_known(path, seen):
+                fresh.append(path)
+        self.surveys = self._surveyed(fresh, unreadable)
+        for path in unreadable:
+            self.stamps.pop(path, None)
+        return self._base({}, unreadable)
+
+    def fill(self, kb: KnowledgeBase, surveys: Mapping[str, Survey]) -> None:
+        """Put pages into a surveyed base; each is read when somebody asks what stands in it.
+
+        Raises:
+            ReadError: later, by a page that could be read and cannot be any more.
+        """
+        kb.pages = {
+            path: Unread(path, self._text_again, surveys.__getitem__)
+            for path in self.pages
+            if path in surveys
+        }
+
+    def _look(self) -> dict[str, str]:
+        """Look which files there are; return those that cannot be read, and why."""
+        files, broken = self._walk()
+        self.files = frozenset(files)
+        self.pages = [path for path in sorted(files) if self.is_page(path)]
+        self._unread = broken
+        return broken
+
+    def _base(self, pages: Mapping[str, Page], unreadable: Mapping[str, str]) -> KnowledgeBase:
         facts = Facts(today=_today(), digest=self.digest, text=self.text)
-        conventions = self.root.config.conventions(self.root.base, self.sites(files))
-        return KnowledgeBase(pages, frozenset(files), conventions, facts, unreadable)
+        conventions = self.root.config.conventions(self.root.base, self.sites(self.files))
+        return KnowledgeBase(pages, self.files, conventions, facts, unreadable)
 
     def sites(self, files: Collection[str] | None = None) -> tuple[Site, ...]:
         """Return the sites that publish pages of the project: configured ones, else detected."""
@@ -148,6 +207,7 @@ class Workspace:
         waiting = [top]
         while waiting:
             folder = waiting.pop()
+            self._folders.append(folder)
             try:
                 with os.scandir(folder) as entries:
                     for entry in entries:
@@ -182,6 +242,7 @@ class Workspace:
     def _visit_link(self, path: str, files: set[str], broken: dict[str, str]) -> None:
         """Treat a link to a file of the repository as that file; follow none to a folder."""
         whole = os.path.join(self.root.path, path)
+        self.links[whole] = os.path.realpath(whole)
         try:
             real = os.path.realpath(whole, strict=True)
         except OSError as error:
@@ -195,16 +256,46 @@ class Workspace:
         elif os.path.isfile(real):
             files.add(path)
 
-    def _read(self, path: str, pages: dict[str, Page]) -> str | None:
-        """Parse one page into `pages`; return why it could not be, or None."""
+    def _surveyed(self, paths: Sequence[str], unreadable: dict[str, str]) -> dict[str, Survey]:
+        found: dict[str, Survey] = {}
+        for path, seen in divided(paths, self._looked_at, _PAGES_A_PROCESS).items():
+            if isinstance(seen, str):
+                unreadable[path] = seen
+            else:
+                found[path] = Survey(*seen)
+        return found
+
+    def _looked_at(self, paths: Sequence[str]) -> dict[str, Any]:
+        """Return each page's survey as a tuple, or why there is none."""
+        found: dict[str, Any] = {}
+        for path in paths:
+            source = self._readable(path)
+            found[path] = source if isinstance(source, str) else tuple(survey(source.text))
+        return found
+
+    def _text_again(self, path: str) -> str:
+        source = self._readable(path)
+        if isinstance(source, str):
+            raise ReadError(f"{path}: {source}", "it changed while it was read: try again")
+        self.sources[path] = source
+        return source.text
+
+    def _readable(self, path: str) -> "Source | str":
+        """Return a page as it is on disk, or why it cannot be had."""
         try:
-            source = self._source(path)
+            return self._source(path)
         except UnicodeDecodeError as error:
             return f"not UTF-8: byte {error.object[error.start]:#04x} at offset {error.start}"
         except OSError as error:
             return f"cannot be read: {error.strerror}"
         except ValueError as error:
             return str(error)
+
+    def _read(self, path: str, pages: dict[str, Page]) -> str | None:
+        """Parse one page into `pages`; return why it could not be, or None."""
+        source = self._readable(path)
+        if isinstance(source, str):
+            return source
         self.sources[path] = source
         known = self._parsed.get(path)
         if known is None or known.text != source.text:
@@ -227,6 +318,8 @@ class Workspace:
         bom = text.startswith("\ufeff")
         if bom:
             text = text[1:]
+        if "\r" not in text:
+            return Source(text, "\n", bom)
         newline = "\r\n" if "\r\n" in text else "\n"
         return Source(text.replace("\r\n", "\n").replace("\r", "\n"), newline, bom)
 
@@ -242,6 +335,7 @@ class Workspace:
         """Return the bytes of a regular file beneath the root, or None; links are not followed."""
         whole = self.root.path / path
         try:
+            self.links[str(whole)] = os.path.realpath(whole)
             real = whole.resolve(strict=True)
             if not real.is_relative_to(self.root.path.resolve()) or not real.is_file():
                 return None
@@ -253,6 +347,20 @@ class Workspace:
         """Return the sha256 of a repository file's bytes, or None where there is none."""
         raw = self.raw(path)
         return hashlib.sha256(raw).hexdigest() if raw is not None else None
+
+    @property
+    def settled(self) -> bool:
+        """Whether all was read: a file that could not be may be readable the next time."""
+        return not any(why.startswith("cannot be read") for why in self._unread.values())
+
+    def paths(self, given: Sequence[str]) -> Iterator[str]:
+        """Yield all that was looked at here, for the paths that were `given`: absolute paths."""
+        top = f"{self.root.path}/"
+        yield from self._folders
+        yield from (top + path for path in self.files)
+        yield top + self.root.base
+        for folder in searched(given):
+            yield from (f"{folder}/{name}" for name in (FILE, "pyproject.toml", ".git"))
 
     def relative(self, path: str) -> str:
         """Return a given path as POSIX path from the root ("" for the root itself).
@@ -368,6 +476,8 @@ class _Change:
         if not exists:
             os.chmod(new, 0o644)
             return _Staged(path, data, new, None)
+        import shutil
+
         shutil.copymode(target, new)
         return _Staged(path, data, new, shutil.copy2(target, self._beside(target)))
 
@@ -378,6 +488,8 @@ class _Change:
             self._folders.append(folder)
 
     def _beside(self, target: str) -> str:
+        import tempfile
+
         handle, temporary = tempfile.mkstemp(dir=os.path.dirname(target), prefix=".kbtool-")
         os.close(handle)
         self._temporaries.append(temporary)
@@ -434,4 +546,4 @@ def open_workspace(paths: Sequence[str] = ()) -> Workspace:
     return Workspace(find_root(paths))
 
 
-__all__ = ["FILE", "Root", "Stamp", "Workspace", "WriteError", "find_root", "open_workspace"]
+__all__ = ["FILE", "Root", "Workspace", "WriteError", "find_root", "open_workspace", "searched"]

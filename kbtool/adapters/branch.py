@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from kbtool.adapters.checkout import Checkout
-from kbtool.adapters.git import GitError, NothingThere, answer
+from kbtool.adapters.git import NothingThere, Settled, answer
 from kbtool.graph.facts import BaseBranch
 
 _USUAL = ("main", "master")
@@ -46,8 +46,8 @@ def _tip(here: Checkout, configured: str) -> tuple[str, str]:
         if commit:
             return reference.removeprefix("refs/heads/").removeprefix("refs/remotes/"), commit
     if configured:
-        raise GitError(f"no branch {configured} here (base-branch)")
-    raise GitError("no base branch here (origin/HEAD, main, master); base-branch names another")
+        raise Settled(f"no branch {configured} here (base-branch)")
+    raise Settled("no base branch here (origin/HEAD, main, master); base-branch names another")
 
 
 def _named(name: str) -> Iterator[str]:
@@ -69,4 +69,4 @@ def _fork(here: Checkout, name: str, tip: str) -> str:
         return answer(here.root, "merge-base", "HEAD", tip).decode().strip()
     except NothingThere as error:
         hint = " in this shallow clone (git fetch --unshallow)" if here.shallow else ""
-        raise GitError(f"no commit in common with {name}{hint}") from error
+        raise Settled(f"no commit in common with {name}{hint}") from error

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from kbtool.adapters.blobs import Blobs
-from kbtool.adapters.git import GitError, NothingThere, answer
+from kbtool.adapters.git import NothingThere, Settled, answer
 
 _FILES: Final = ("100644", "100755", "100664")  # the modes of regular files
 
@@ -36,7 +36,7 @@ class Checkout:
         asked = ("--is-inside-work-tree", "--is-shallow-repository", "--show-prefix")
         inside, shallow, prefix = answer(root, "rev-parse", *asked).split(b"\n", 2)
         if inside != b"true":
-            raise GitError("not a git repository")
+            raise Settled("not a git repository")
         self.shallow = shallow == b"true"
         self.prefix = decoded(prefix.removesuffix(b"\n"))
         self.blobs = Blobs(root)

@@ -33,6 +33,11 @@ class Mermaid:
         self._patience = PATIENCE
         self._passing: dict[str, Any] = {}  # verdicts of this run only
 
+    @property
+    def settled(self) -> bool:
+        """Whether another run would judge the same."""
+        return not self._passing
+
     def fault(self, text: str) -> tuple[int, str] | None:
         """Return (line from 1, what is wrong), None when mermaid draws it or nobody can tell."""
         fault = self._verdict(text).get("fault")

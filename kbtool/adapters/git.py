@@ -25,6 +25,10 @@ class GitError(Exception):
     """Git gave no answer; the text says why, in a few words."""
 
 
+class Settled(GitError):
+    """What git answered is so, and stays so while the repository does."""
+
+
 class NothingThere(GitError):
     """Git answered, without complaint, that there is none."""
 
@@ -81,18 +85,18 @@ def answer(root: Path, *arguments: str, given: bytes = b"") -> bytes:
     if done.returncode == 1 and not done.stderr:
         raise NothingThere("git has no answer")
     if done.returncode:
-        raise GitError(_why(root, done.stderr.decode("utf-8", "replace")))
+        raise _failed(root, done.stderr.decode("utf-8", "replace"))
     return done.stdout
 
 
-def _why(root: Path, complaint: str) -> str:
+def _failed(root: Path, complaint: str) -> GitError:
     if "not a git repository" in complaint:
-        return "not a git repository"
+        return Settled("not a git repository")
     if "dubious ownership" in complaint:
         trust = f"git config --global --add safe.directory {root}"
-        return f"git distrusts a folder of another user ({trust})"
+        return GitError(f"git distrusts a folder of another user ({trust})")
     lines = [line for line in complaint.splitlines() if not line.startswith(("hint:", "warning:"))]
-    return f"git failed: {lines[0].removeprefix('fatal: ')}" if lines else "git failed"
+    return GitError(f"git failed: {lines[0].removeprefix('fatal: ')}" if lines else "git failed")
 
 
 def _git(root: Path, *arguments: str) -> str | None:

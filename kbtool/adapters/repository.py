@@ -1,6 +1,7 @@
 """What a project's git repository tells the rules; what it cannot tell is said once."""
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from datetime import date
 from functools import cached_property
@@ -8,7 +9,8 @@ from pathlib import Path
 
 from kbtool.adapters.branch import base_branch
 from kbtool.adapters.checkout import Checkout
-from kbtool.adapters.git import GitError
+from kbtool.adapters.git import GitError, Settled
+from kbtool.adapters.gitfiles import watched
 from kbtool.adapters.history import History
 from kbtool.graph.facts import BaseBranch, Revision
 
@@ -26,13 +28,14 @@ class Repository:
         self._today = today
         self._say = say
         self._lost = False
+        self.settled = True  # asked again, git would say the same of the same repository
 
     @cached_property
     def _checkout(self) -> Checkout | None:
         try:
             return Checkout(self._root)
         except GitError as error:
-            self._say(f"{error}: KB207, KB402 and KB406 look at the pages alone")
+            self._tell(error, "KB207, KB402 and KB406 look at the pages alone")
             return None
 
     @cached_property
@@ -51,7 +54,7 @@ class Repository:
             yield from self._history.revisions(path, text, after)
         except GitError as error:
             self._lost = True
-            self._say(f"{error}: {_NO_HISTORY}")
+            self._tell(error, _NO_HISTORY)
 
     def base_branch(self) -> BaseBranch | None:
         """Return the branch this work will be merged into, None where git cannot tell."""
@@ -62,7 +65,7 @@ class Repository:
         try:
             found = base_branch(self._checkout, self._base) if self._checkout else None
         except GitError as error:
-            self._say(f"{error}: {_NO_BRANCH}")
+            self._tell(error, _NO_BRANCH)
             return None
         return replace(found, text=self._safe(found.text)) if found else None
 
@@ -71,10 +74,28 @@ class Repository:
             try:
                 return text(path)
             except GitError as error:
-                self._say(f"{error}: {_NO_BRANCH}")
+                self._tell(error, _NO_BRANCH)
                 return None
 
         return safe
+
+    def _tell(self, error: GitError, what: str) -> None:
+        self.settled = self.settled and isinstance(error, Settled)
+        self._say(f"{error}: {what}")
+
+    def paths(self, files: Collection[str]) -> list[str] | None:
+        """Return what the answers rest on beside these files: absolute paths, there or not.
+
+        None where that cannot be told.
+        """
+        if "_checkout" not in self.__dict__:
+            return []
+        found = watched(self._root)
+        here = self._checkout
+        if found is None or here is None:
+            return found
+        kept = here.files(here.head) if here.head else ()
+        return found + [os.path.join(self._root, path) for path in kept if path not in files]
 
     def close(self) -> None:
         """End git, if it was started."""

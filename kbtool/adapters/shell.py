@@ -10,16 +10,18 @@ import shutil
 import subprocess
 from functools import cache
 from pathlib import Path
+from typing import Final
 
 from kbtool.adapters.verdicts import Verdicts
 
+_FOLDERS: Final = ("/bin", "/usr/bin", "/usr/local/bin", "/opt/homebrew/bin")
 _ERROR = re.compile(r"^[^\n]*?: line (\d+): (.+)$", re.MULTILINE)
 
 
 @cache
 def bash() -> str | None:
     """Return the bash of this machine, None where there is none."""
-    return shutil.which("bash", path="/bin:/usr/bin:/usr/local/bin:/opt/homebrew/bin")
+    return shutil.which("bash", path=":".join(_FOLDERS))
 
 
 class Shell:
@@ -37,6 +39,11 @@ class Shell:
     def save(self) -> None:
         """Keep what was judged."""
         self._verdicts.save()
+
+    @staticmethod
+    def paths() -> tuple[str, ...]:
+        """Return where bash is, or could be."""
+        return tuple(f"{folder}/bash" for folder in _FOLDERS)
 
 
 def _version() -> str:

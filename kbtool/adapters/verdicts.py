@@ -6,24 +6,21 @@ written costs only time.
 """
 
 import contextlib
-import json
 import os
-import tempfile
 from collections.abc import Callable
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
+from kbtool import cache
+
 MOST: Final = 20_000  # entries of a file; over that, only those used last time stay
 
 
 def cache_folder() -> Path:
     """Return the folder for what can be made again ($KBTOOL_CACHE, else XDG's)."""
-    own = os.environ.get("KBTOOL_CACHE")
-    if own:
-        return Path(own)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kbtool"
+    return Path(cache.folder())
 
 
 def stamp(library: str) -> str:
@@ -70,6 +67,9 @@ class Verdicts:
         kept = {**self._read(), **self._used}
         if len(kept) > MOST:
             kept = self._used
+        import json
+        import tempfile
+
         with contextlib.suppress(OSError):
             self._file.parent.mkdir(parents=True, exist_ok=True)
             handle, temporary = tempfile.mkstemp(dir=self._file.parent, prefix=".verdicts-")
@@ -84,6 +84,8 @@ class Verdicts:
     def _read(self) -> dict[str, Any]:
         if self._file is None:
             return {}
+        import json
+
         try:
             known = json.loads(self._file.read_bytes())
         except (OSError, ValueError, RecursionError):

@@ -6,19 +6,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from kbtool.adapters.changes import changed_files
-from kbtool.adapters.git import GitError
-from kbtool.app.outside import Outside
+from kbtool.adapters.replay import Rests
+from kbtool.app.outside import Outside, libraries
+from kbtool.app.recall import Recall
 from kbtool.errors import UsageError
 from kbtool.graph.base import KnowledgeBase
 from kbtool.lint.baseline import Compared, Entry, compare, entries, read, written
-from kbtool.lint.engine import Report, choose, lint
+from kbtool.lint.engine import Report, choose, lint, surveyed
 from kbtool.lint.fix import fix
 from kbtool.lint.rule import Finding, Rule
 from kbtool.lint.rules import RULES
 from kbtool.markdown.page import Page
 from kbtool.markdown.parse import parse_page
-from kbtool.workspace import Root, Workspace, open_workspace
+from kbtool.workspace import Root, Workspace, find_root, open_workspace
 
 EXTERNAL: Final = "KB110"
 
@@ -40,6 +40,7 @@ class Linted:
     preview: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # page → before, after
     known: int = 0  # findings the baseline has
     gone: tuple[Entry, ...] = ()  # entries of the baseline that are found no more
+    rests: Rests | None = None  # on what all this rests; None: another run may say otherwise
 
     @property
     def pages(self) -> int:
@@ -97,10 +98,13 @@ def lint_project(
     fixed = 0
     texts: Mapping[str, str] = {}
     with Outside(workspace.root, cached=cached) as outside:
-        kb = outside.told(workspace.load())
-        if external:
-            kb = outside.asked(kb, filter(scope.page, kb.pages))
-        report = lint(kb, rules)
+        if all(map(surveyed, rules)) and not (mend or preview):
+            kb, report = _recalled(workspace, outside, rules, cached=cached)
+        else:
+            kb = outside.told(workspace.load())
+            if external:
+                kb = outside.asked(kb, filter(scope.page, kb.pages))
+            report = lint(kb, rules)
         if mend or preview:
             after, mended, fixed, texts = _mended(kb, rules, report, scope.finding)
         if mend:
@@ -122,6 +126,7 @@ def lint_project(
         {} if mend else _preview(workspace, kb, texts),
         compared.known,
         compared.gone,
+        _rests(workspace, outside, paths, baseline) if cached and not (mend or update) else None,
     )
 
 
@@ -160,6 +165,9 @@ def under(path: str, places: Sequence[str]) -> bool:
 def _changed(workspace: Workspace, base: str | None) -> frozenset[str] | None:
     if base is None:
         return None
+    from kbtool.adapters.changes import changed_files
+    from kbtool.adapters.git import GitError
+
     root = workspace.root
     try:
         return changed_files(root.path, base, root.config.base_branch)
@@ -168,6 +176,30 @@ def _changed(workspace: Workspace, base: str | None) -> frozenset[str] | None:
             f"what changed is not known: {error}",
             "--changed=REVISION names another; paths go first",
         ) from error
+
+
+def _recalled(
+    workspace: Workspace, outside: Outside, rules: Sequence[Rule], *, cached: bool
+) -> tuple[KnowledgeBase, Report]:
+    """Lint by rules that surveys of the pages suffice for."""
+    recall = Recall(workspace.root, rules, list(libraries()) if cached else None)
+    kb, known = recall.load(workspace)
+    report = lint(outside.told(kb), rules, known)
+    if cached and outside.settled and workspace.settled:
+        recall.keep(workspace, kb, report.judged)
+    return kb, report
+
+
+def _rests(
+    workspace: Workspace, outside: Outside, paths: Sequence[str], baseline: str
+) -> Rests | None:
+    """Return what the findings rest on, None where that cannot be told from files."""
+    if not (outside.settled and workspace.settled) or find_root(paths) != workspace.root:
+        return None
+    looked = outside.paths(workspace.files)
+    if looked is None:
+        return None
+    return Rests([*workspace.paths(paths), *looked, os.path.abspath(baseline)], workspace.links)
 
 
 def _mended(

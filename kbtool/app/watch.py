@@ -4,7 +4,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from kbtool.workspace import Stamp, open_workspace
+from kbtool.stamp import Stamp
+from kbtool.workspace import open_workspace
 
 PAUSE: Final = 0.5  # seconds between two looks
 
@@ -15,14 +16,14 @@ class Watch:
     def __init__(self, paths: Sequence[str]) -> None:
         """Take the project the paths belong to, as it looks now."""
         self._workspace = open_workspace(paths)
-        self._seen = self._workspace.stamps()
+        self._seen = self._workspace.stamped()
 
     def wait(self) -> tuple[str, ...]:
         """Return the files that changed, came or went, once nothing changes any more."""
         found: set[str] = set()
         while True:
             time.sleep(PAUSE)
-            now = self._workspace.stamps()
+            now = self._workspace.stamped()
             fresh = _differing(self._seen, now)
             self._seen = now
             if found and not fresh:

@@ -1,6 +1,5 @@
 """The command line: arguments in, rendered report out, exit code. One error boundary."""
 
-import platform
 import sys
 import traceback
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ from typing import Final
 import click
 
 from kbtool import __version__
+from kbtool.adapters.replay import Tape
 from kbtool.cli.console import color_wanted, complain
 from kbtool.commands import COMMANDS
 from kbtool.errors import CLEAN, INTERRUPTED, USAGE, KbError
@@ -70,10 +70,13 @@ def main(ctx: click.Context) -> None:
     ctx.color = color_wanted(sys.stdout)
 
 
-def answer(args: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code. Never raises."""
+def answer(args: Sequence[str] | None = None, tape: Tape | None = None) -> int:
+    """Run the command line and return its exit code. Never raises.
+
+    A command whose answer may be given again says on the `tape` what it rests on.
+    """
     try:
-        result = main.main(args, prog_name="kbtool", standalone_mode=False)
+        result = main.main(args, prog_name="kbtool", standalone_mode=False, obj=tape)
     except click.exceptions.Exit as end:
         return end.exit_code
     except click.ClickException as error:
@@ -94,6 +97,8 @@ def answer(args: Sequence[str] | None = None) -> int:
 
 def _report_bug() -> None:
     complain(f"this is a bug in kbtool; please report it to {BUG_URL} with all that follows")
+    import platform
+
     python = platform.python_version()
     click.echo(f"kbtool {__version__}, Python {python}, {platform.platform()}", err=True)
     click.echo(f"arguments: {sys.argv[1:]}\n{traceback.format_exc()}", err=True)

@@ -8,6 +8,7 @@ from typing import Final
 
 import click
 
+from kbtool.adapters.replay import Tape
 from kbtool.app.lint import Linted, lint_project
 from kbtool.cli.console import color_wanted, note
 from kbtool.errors import CLEAN, FINDINGS, UsageError
@@ -75,9 +76,11 @@ class Wish:
 )
 @click.option("--watch", is_flag=True, help="Lint again whenever a file changes, until Ctrl-C.")
 @click.option("--external", is_flag=True, help="Ask the hosts of external links, too (KB110).")
-@click.option("--no-cache", is_flag=True, help="Judge anew what was judged before.")
+@click.option("--no-cache", is_flag=True, help="Keep nothing, judge anew what was judged before.")
 @click.option("--strict", is_flag=True, help="Warnings fail too, and so do stale baseline entries.")
+@click.pass_obj
 def command(
+    tape: Tape | None,
     paths: tuple[str, ...],
     mend: bool,
     preview: bool,
@@ -122,7 +125,7 @@ def command(
     )
     _refuse(wish, watch=watch)
     if not watch:
-        return run(wish)
+        return run(wish, tape)
     from kbtool.cli.watch import keep_running
 
     return keep_running(paths, lambda: run(wish))
@@ -164,8 +167,8 @@ def _split(values: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(part for value in values for part in value.replace(",", " ").split())
 
 
-def run(wish: Wish) -> int:
-    """Lint once, write the answer, and return the exit code."""
+def run(wish: Wish, tape: Tape | None = None) -> int:
+    """Lint once, write the answer, and return the exit code; say on the tape what it rests on."""
     done = lint_project(
         wish.paths,
         select=wish.select,
@@ -187,6 +190,8 @@ def run(wish: Wish) -> int:
         _echo(FORMATS[wish.form](answer))
         if wish.form == "text":
             _last_line(done, answer.numbers)
+    if tape:
+        tape.rests_on(done.rests)
     failed = answer.numbers["errors"] or (wish.strict and (answer.numbers["warnings"] or done.gone))
     return FINDINGS if failed else CLEAN
 

@@ -51,7 +51,8 @@ class Addresses:
         """Return the addresses of a file below its mount's, its own first."""
         if not mount.pages or not self._becomes_page(inner):
             return (inner,)
-        matter = page.front_matter if (page := self._page(path)) else {}
+        page = self._page(path) if self._site.kind in _MATTER else None
+        matter = page.front_matter if page else {}
         return _MAKERS[self._site.kind](self._site, mount, inner, matter)
 
     def _becomes_page(self, inner: str) -> bool:
@@ -150,3 +151,4 @@ _MAKERS: Final[Mapping[SiteKind, Callable[[Site, Mount, str, Matter], tuple[str,
     SiteKind.DOCUSAURUS: _docusaurus,
     SiteKind.DOCFX: _plain,
 }
+_MATTER: Final = (SiteKind.HUGO, SiteKind.DOCUSAURUS)  # front matter says where a page stands

@@ -60,6 +60,8 @@ class KnowledgeBase:
         self.conventions = conventions or Conventions()
         self.base = self.conventions.base
         self.facts = facts or Facts()
+        # By surveys, of pages that show anything that rules see: what; None: not surveyed.
+        self.shown: Mapping[str, frozenset[str]] | None = None
         self.memo: dict[tuple[str, str], object] = {}  # what rules of one page share
         self._kinds: dict[str, Kind] = {}
         self._above: dict[str, tuple[str, ...]] = {}  # folder → hubs from the root to its own
@@ -97,7 +99,8 @@ class KnowledgeBase:
         return frozenset(found)
 
     @cached_property
-    def _tree(self) -> Tree:
+    def tree(self) -> Tree:
+        """The names the resolver works on."""
         folded = {path.casefold(): path for path in sorted(self.folders) + sorted(self.files)}
         return Tree(
             self.files,
@@ -146,11 +149,11 @@ class KnowledgeBase:
     # ------------------------------------------------------------------ links
     def resolve(self, page: Page, link: Link) -> Target:
         """Return where the link leads."""
-        return resolve(self._tree, page, link)
+        return resolve(self.tree, page, link)
 
     def anchors(self, page: Page, path: str) -> AbstractSet[str]:
         """Return the anchors a link on `page` may name in the page at `path`."""
-        found = self._tree.anchors(self.pages[path], self._tree.site(page.path))
+        found = self.tree.anchors(self.pages[path], self.tree.site(page.path))
         return found if found is not None else self.pages[path].anchors
 
     @cached_property

@@ -20,7 +20,7 @@ from kbtool.graph.site import Mount, Site, SiteKind, site_of
 from kbtool.markdown.page import Link, Page
 from kbtool.markdown.slug import slug
 
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _TEMPLATE = re.compile(r"\{[{%]|\A\{|%7B%7B", re.IGNORECASE)  # filled in when the site is built
 
 _MADE = re.compile(r"__tabbed_|__codelineno|fn(ref)?:")  # by extensions of Python-Markdown
@@ -90,7 +90,7 @@ class Tree:
         if found is None or site is None:
             return found
         for target in included(page, site):
-            other = self.page(_join(page.path, unquote(target)) or "")
+            other = self.page(joined(page.path, unquote(target)) or "")
             if other is None:
                 return None  # what it says, nobody can tell
             found |= anchors(other, site) or frozenset()
@@ -123,7 +123,7 @@ def resolve(tree: Tree, page: Page, link: Link) -> Target:
     site = tree.site(page.path)
     if link.kind == "wiki":
         return _wiki(tree, page, target)
-    if target.startswith("//") or _SCHEME.match(target):
+    if target.startswith("//") or SCHEME.match(target):
         return _outside(target)
     if site and _TEMPLATE.search(target):
         return _EXTERNAL
@@ -134,7 +134,7 @@ def resolve(tree: Tree, page: Page, link: Link) -> Target:
         return _anchored(tree, site, page, anchor)
     if site:
         return _Published(tree, site, page, link).leads(unquote(raw_path), anchor)
-    path = _join(page.path, unquote(raw_path))
+    path = joined(page.path, unquote(raw_path))
     if path is None:
         return Target(Outcome.LEAVES, raw_path)
     return _found(tree, path, anchor)
@@ -146,7 +146,8 @@ def _outside(target: str) -> Target:
     return _EXTERNAL
 
 
-def _join(page_path: str, target: str) -> str | None:
+def joined(page_path: str, target: str) -> str | None:
+    """Return the path from the root that a target means on a page, None when it leaves."""
     if "\0" in target:
         return None
     base = target.lstrip("/") if target.startswith("/") else join(dirname(page_path), target)
@@ -191,12 +192,17 @@ def _anchored(tree: Tree, site: Site | None, page: Page, anchor: str) -> Target:
 def _by_machine(site: Site | None, anchor: str) -> bool:
     """Return whether an anchor is none of the page's own: a place its reader's program makes."""
     if site is None:
-        return re.fullmatch(r"L\d+(-L\d+)?", anchor) is not None  # a forge's view of the source
+        return is_line(anchor)
     if anchor.startswith(":~:"):  # a text fragment: the browser searches for the words
         return True
     if site.kind is SiteKind.DOCFX:
         return anchor.startswith("tab/")
     return site.kind is SiteKind.MKDOCS and _MADE.match(anchor) is not None
+
+
+def is_line(anchor: str) -> bool:
+    """Return whether it is a forge's anchor of a line, in its view of the source."""
+    return re.fullmatch(r"L\d+(-L\d+)?", anchor) is not None
 
 
 # ---------------------------------------------------------------------- on a site
@@ -232,14 +238,14 @@ class _Published:
                     return Target(Outcome.CASE, right, anchor)
         if self._unknowable(path):
             return _EXTERNAL
-        if not path.startswith("/") and _join(self.page.path, path) is None:
+        if not path.startswith("/") and joined(self.page.path, path) is None:
             return Target(Outcome.LEAVES, path)
         return Target(Outcome.MISSING, files[0] if files else self._meant(path), anchor)
 
     def _meant(self, path: str) -> str:
         """Return the file a dead address may have been meant for."""
         if not path.startswith("/"):
-            return _join(self.page.path, path) or path
+            return joined(self.page.path, path) or path
         mount = self.site.mount_of(self.page.path)
         return normpath(join(mount.folder if mount else "", path.strip("/")))
 
@@ -362,7 +368,7 @@ class _Published:
         start = self.page.path
         if path.startswith("~/"):
             start, path = self.site.source, path[2:]
-        file = _join(start, path)
+        file = joined(start, path)
         if file is None:
             return Target(Outcome.LEAVES, path)
         if file not in self.tree.files and file in self.site.redirected:
@@ -385,7 +391,7 @@ def _wiki(tree: Tree, page: Page, target: str) -> Target:
     if not name:
         return _anchored(tree, site, page, slug(heading))
     for candidate in (name, f"{name}.md"):
-        for path in (_join(page.path, candidate), _join("", candidate)):
+        for path in (joined(page.path, candidate), joined("", candidate)):
             if path and path in tree.files:
                 return _arrived(tree, site, path, slug(heading))
     found = _by_name(tree, name)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from kbtool.errors import UsageError
 from kbtool.graph.base import KnowledgeBase
@@ -23,6 +23,13 @@ SILENCES: Final = (
 )
 
 
+class Judged(NamedTuple):
+    """What is left of a page's findings, and how many of them are answered."""
+
+    findings: tuple[Finding, ...]
+    suppressed: int
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """What lint found."""
@@ -30,6 +37,7 @@ class Report:
     findings: tuple[Finding, ...]
     pages: int
     suppressed: int
+    judged: Mapping[str, Judged]  # by page, where anything was looked for
 
 
 def choose(
@@ -51,24 +59,46 @@ def choose(
     return tuple(rule for rule in rules if not left_out(rule, preset, wanted, unwanted))
 
 
-def lint(kb: KnowledgeBase, rules: Sequence[Rule]) -> Report:
-    """Return all findings of the rules, by path, line, column, rule."""
-    found: list[Finding] = []
-    suppressed = 0
+def lint(
+    kb: KnowledgeBase, rules: Sequence[Rule], known: Mapping[str, Judged] | None = None
+) -> Report:
+    """Return all findings of the rules, by path, line, column, rule.
+
+    What is `known` of a page is believed; only rules that a survey suffices for may be known.
+    """
+    judged = dict(known or {})
     settings = Settings(rules, kb.conventions)
     silenced: dict[str, set[str]] = {}
     by_page: dict[str, list[Finding]] = {}
-    for page in kb.pages.values():
+    pages = [page for page in _to_check(kb, rules) if page.path not in judged]
+    for page in pages:
         by_page[page.path] = list(_page_findings(page, kb, settings))
         for finding in by_page[page.path]:
             silenced.setdefault(finding.rule, set()).add(_subject(finding))
-    for page in kb.pages.values():
+    for page in pages:
         findings = [f for f in by_page[page.path] if not _silent(f, silenced)]
         left, answered = apply(findings, page, _checked(settings, page.path))
-        suppressed += answered
-        found += (_named(finding, settings) for finding in left)
+        judged[page.path] = Judged(tuple(_named(each, settings) for each in left), answered)
+    found = [finding for each in judged.values() for finding in each.findings]
     found += _unreadable(kb, settings)
-    return Report(tuple(sorted(found, key=_order)), len(kb.pages), suppressed)
+    suppressed = sum(each.suppressed for each in judged.values())
+    return Report(tuple(sorted(found, key=_order)), len(kb.pages), suppressed, judged)
+
+
+def _to_check(kb: KnowledgeBase, rules: Sequence[Rule]) -> list[Page]:
+    if kb.shown is None or not all(map(surveyed, rules)):
+        return list(kb.pages.values())
+    seen = {rule.sees for rule in rules}
+    return [kb.pages[path] for path, shows in sorted(kb.shown.items()) if seen & shows]
+
+
+def surveyed(rule: Rule) -> bool:
+    """Return whether a survey of a page can show that the rule finds nothing there."""
+    return rule.sees != "all"
+
+
+def _sees(rule: Rule, path: str, kb: KnowledgeBase) -> bool:
+    return kb.shown is None or not surveyed(rule) or rule.sees in kb.shown.get(path, ())
 
 
 def _page_findings(page: Page, kb: KnowledgeBase, settings: Settings) -> Iterator[Finding]:
@@ -76,7 +106,7 @@ def _page_findings(page: Page, kb: KnowledgeBase, settings: Settings) -> Iterato
     seen: set[tuple[str, Span, str]] = set()
     for setting in settings.of(page.path):
         rule = setting.rule
-        if setting.ignored or not_asked(rule, kind):
+        if setting.ignored or not_asked(rule, kind) or not _sees(rule, page.path, kb):
             continue
         for finding in rule.check(page, kb, setting.options):
             key = (rule.id, finding.span, finding.about)

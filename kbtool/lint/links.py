@@ -1,12 +1,14 @@
 """What the link rules share: which links are theirs, where to point, what to suggest."""
 
 import re
-from collections.abc import Iterator
-from posixpath import basename, dirname, relpath
-from typing import Final
+from collections.abc import Iterator, Sequence
+from posixpath import basename, dirname
+from typing import Any, Final
 
 from kbtool.graph.base import Kind, KnowledgeBase
+from kbtool.graph.fine import FINE
 from kbtool.graph.resolve import Outcome, Target
+from kbtool.graph.way import way
 from kbtool.lint.nearest import Names
 from kbtool.markdown.page import Link, Page
 from kbtool.text import Span
@@ -20,12 +22,19 @@ _UNSAFE: Final = re.compile(r"[\x00-\x20\"#%&()<>?\[\\\]^`{|}\x7f]")
 
 def broken(page: Page, kb: KnowledgeBase, outcome: Outcome) -> Iterator[tuple[Link, Target]]:
     """Yield the page's links that end so; links of the breadcrumb are KB201's."""
-    for link in page.links:
-        if _in_breadcrumb(page, kb, link):
-            continue
-        target = kb.resolve(page, link)
-        if target.outcome is outcome:
+    for link, target in _doubtful(page, kb):
+        if target.outcome is outcome and not _in_breadcrumb(page, kb, link):
             yield link, target
+
+
+def _doubtful(page: Page, kb: KnowledgeBase) -> Sequence[tuple[Link, Target]]:
+    key = ("doubtful", page.path)
+    found: Any = kb.memo.get(key)
+    if found is None:
+        resolved = ((link, kb.resolve(page, link)) for link in page.aims)
+        found = kb.memo[key] = [each for each in resolved if each[1].outcome not in FINE]
+    links: Sequence[tuple[Link, Target]] = found
+    return links
 
 
 def external(page: Page, kb: KnowledgeBase) -> Iterator[tuple[Link, str]]:
@@ -44,10 +53,10 @@ def leads(page: Page, kb: KnowledgeBase, span: Span) -> Iterator[tuple[Link, str
 
 
 def _in_breadcrumb(page: Page, kb: KnowledgeBase, link: Link) -> bool:
-    crumb = page.head.breadcrumb
-    if crumb is None or not kb.base or kb.kind(page) in (Kind.OUTSIDE, Kind.TEMPLATE):
+    if not kb.base or kb.kind(page) in (Kind.OUTSIDE, Kind.TEMPLATE):
         return False
-    return crumb.span.start <= link.span.start < crumb.span.end
+    crumb = page.head.breadcrumb
+    return crumb is not None and crumb.span.start <= link.span.start < crumb.span.end
 
 
 def place(link: Link) -> Span:
@@ -73,7 +82,7 @@ def _names(kb: KnowledgeBase) -> Names:
 
 def relative(source: str, target: str) -> str:
     """Return the link from the page `source` to `target`, both from the root."""
-    return relpath(target, dirname(source) or ".")
+    return way(dirname(source), target)
 
 
 def place_of_title(page: Page) -> Span:

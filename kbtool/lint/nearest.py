@@ -7,8 +7,10 @@ compared, of whole paths and of names read backwards.
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from posixpath import basename, dirname, relpath, splitext
+from posixpath import basename, dirname, splitext
 from typing import Final
+
+from kbtool.graph.way import way
 
 _ALIKE: Final = 0.75  # of the letters of a name, at least, are those of the other
 _NEIGHBOURS: Final = 4  # looked at on each side of the place in a sorted list
@@ -36,7 +38,9 @@ class Names:
         alike = self._known.get(path)
         if alike is None:
             alike = self._known[path] = tuple(self._alike(path))
-        return min(alike, key=lambda file: (len(_relative(source, file)), file), default=None)
+        if len(alike) == 1:
+            return alike[0]
+        return min(alike, key=lambda file: (len(way(dirname(source), file)), file), default=None)
 
     def _alike(self, path: str) -> Sequence[str]:
         name = basename(path)
@@ -104,7 +108,3 @@ def _likeness(one: str, other: str) -> float:
     from difflib import SequenceMatcher
 
     return SequenceMatcher(None, one, other, autojunk=False).ratio()
-
-
-def _relative(source: str, target: str) -> str:
-    return relpath(target, dirname(source) or ".")

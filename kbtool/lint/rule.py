@@ -9,6 +9,7 @@ from kbtool.markdown.page import Page
 from kbtool.text import Edit, Span
 
 Severity = Literal["error", "warning"]
+Sight = Literal["all", "links", "references", "diagrams", "ignores", "nothing"]
 Options = Mapping[str, object]
 
 
@@ -75,5 +76,6 @@ class Rule:
     presets: tuple[str, ...] = ("lab",)
     outside: bool = False  # also asked about the pages beside the base
     default: bool = True  # False: only where it is selected
+    sees: Sight = "all"  # what its page must show for it to find anything
     options: Options | None = None  # option name → default
     seen: Seen | None = None

@@ -1,17 +1,24 @@
 """What the runbook rules share: the runbook of a page, read once, and its defects by rule."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from kbtool.graph.base import Kind, KnowledgeBase
 from kbtool.lint.rule import Check, Finding, Options, Severity
 from kbtool.markdown.page import Page
-from kbtool.runbook.model import Runbook
-from kbtool.runbook.read import is_runbook, read_runbook
+
+if TYPE_CHECKING:
+    from kbtool.runbook.model import Runbook
 
 
-def runbook_of(page: Page, kb: KnowledgeBase) -> Runbook | None:
+def runbook_of(page: Page, kb: KnowledgeBase) -> "Runbook | None":
     """Return the runbook written on a page of kind runbook, None for other pages."""
-    if kb.kind(page) is not Kind.RUNBOOK or not is_runbook(page):
+    if kb.kind(page) is not Kind.RUNBOOK:
+        return None
+    from kbtool.runbook.model import Runbook
+    from kbtool.runbook.read import is_runbook, read_runbook
+
+    if not is_runbook(page):
         return None
     key = ("runbook", page.path)
     found = kb.memo.get(key)

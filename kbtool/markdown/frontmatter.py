@@ -27,7 +27,7 @@ def apart(text: str) -> tuple[str, str]:
     match = _FRONT.match(text)
     if match is None:
         return "", text
-    blank = re.sub(r"[^\n]", " ", match[0])
+    blank = "\n".join([" " * len(line) for line in match[0].split("\n")])
     return match["yaml"] or "", blank + text[match.end() :]
 
 

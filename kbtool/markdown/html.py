@@ -23,9 +23,12 @@ class Attribute(NamedTuple):
     span: Span
 
 
-def attributes(html: str, start: int) -> Iterator[Attribute]:
-    """Yield href, src, id and name of all tags in `html`, which stands at offset `start`."""
-    visible = _COMMENT.sub(lambda match: " " * len(match[0]), html)
+def attributes(html: str, start: int, *, comments: bool = False) -> Iterator[Attribute]:
+    """Yield href, src, id and name of all tags in `html`, which stands at offset `start`.
+
+    With `comments`, also of tags within comments.
+    """
+    visible = html if comments else _COMMENT.sub(lambda match: " " * len(match[0]), html)
     for tag in _TAG.finditer(visible):
         for found in _ATTRIBUTE.finditer(tag[2]):
             group = found.lastindex or 1

@@ -156,3 +156,8 @@ class Page:
     codes: tuple[Code, ...] = ()
     ids: frozenset[str] = frozenset()  # of raw HTML; among the anchors
     lines: LineIndex = field(default_factory=lambda: LineIndex(""), compare=False, repr=False)
+
+    @property
+    def aims(self) -> tuple[Link, ...]:
+        """The links, as far as where they lead counts: of each its kind, target and target span."""
+        return self.links

@@ -4,7 +4,6 @@ pyromark gives events with UTF-8 byte ranges; a page counts code points.
 """
 
 import re
-from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
@@ -36,7 +35,9 @@ _OPTIONS: Final = (
     | pyromark.Options.ENABLE_TASKLISTS
     | pyromark.Options.ENABLE_WIKILINKS
 )
-_NON_ASCII = re.compile(r"[^\x00-\x7f]")
+_CONTINUING: Final = bytes(range(0x80, 0xC0))  # a code point's second byte and those behind it
+_STRETCH: Final = 256  # bytes counted for one offset, at most
+_MAYBE_WIKI: Final = re.compile(r"\[\[(?:[^\n]|\n(?!\s*\n))*?\]\]")  # in one paragraph
 _BLOCKS: Final[Mapping[str, BlockKind]] = {
     "Paragraph": "paragraph",
     "BlockQuote": "quote",
@@ -78,6 +79,29 @@ def parse_page(path: str, text: str) -> Page:
     )
 
 
+def html(text: str, missing: Callable[[Mapping[str, Any]], None] | None = None) -> str:
+    """Return the HTML of `text` (front matter blanked); `missing` hears of undefined references."""
+    return pyromark.html(text, options=_OPTIONS, broken_link_callback=missing)
+
+
+def is_undefined(found: Mapping[str, Any]) -> bool:
+    """Return whether what pyromark calls a broken link is a reference that must be defined."""
+    return found["link_type"] in _UNDEFINED and not found["reference"].startswith("^")
+
+
+def has_wiki_links(text: str) -> bool:
+    """Return whether `text` (front matter blanked) has a `[[wiki link]]` or `![[embed]]`."""
+    if "[[" not in text or not _MAYBE_WIKI.search(text):
+        return False
+    each: Any
+    for each in pyromark.events(text, options=_OPTIONS):
+        start = each.get("Start") if isinstance(each, dict) else None
+        link = start.get("Link") or start.get("Image") if isinstance(start, dict) else None
+        if link and isinstance(link["link_type"], dict):
+            return True
+    return False
+
+
 def events(text: str) -> Iterator[tuple[Any, Span]]:
     """Yield pyromark's events of `text` (front matter blanked), each with its place."""
     at = offsets(text)
@@ -89,13 +113,18 @@ def offsets(text: str) -> Callable[[int], int]:
     """Return the function from a UTF-8 byte offset to a code-point offset."""
     if text.isascii():
         return lambda byte: byte
-    ends: list[int] = []  # byte offset just behind each non-ASCII character
-    shifts = [0]  # bytes to take off behind that many of them
-    for found in _NON_ASCII.finditer(text):
-        extra = len(found[0].encode("utf-8", "surrogatepass")) - 1
-        ends.append(found.start() + shifts[-1] + extra + 1)
-        shifts.append(shifts[-1] + extra)
-    return lambda byte: byte - shifts[bisect_right(ends, byte)]
+    raw = text.encode("utf-8", "surrogatepass")
+    before = [0]  # code points before each stretch
+    for start in range(0, len(raw), _STRETCH):
+        stretch = raw[start : start + _STRETCH]
+        before.append(before[-1] + len(stretch.translate(None, _CONTINUING)))
+
+    def at(byte: int) -> int:
+        number = byte // _STRETCH
+        rest = raw[number * _STRETCH : byte]
+        return before[number] + len(rest.translate(None, _CONTINUING))
+
+    return at
 
 
 class _Reader:
@@ -185,8 +214,8 @@ class _Reader:
                 self.anchors.add(found.value)
 
     def _on_undefined(self, found: Mapping[str, Any]) -> None:
-        label = found["reference"]
-        if found["link_type"] in _UNDEFINED and not label.startswith("^"):
+        if is_undefined(found):
+            label = found["reference"]
             start, end = self.at(found["span"]["start"]), self.at(found["span"]["end"])
             # pyromark's span of a collapsed reference ends before its empty brackets.
             end += 2 * self.text.startswith("[]", end)
@@ -269,6 +298,8 @@ class _Reader:
         detail, kind, span = self._open_links.pop()
         text = "" if self._heading is not None else "".join(self._plain)
         target = detail["dest_url"]
+        if detail["link_type"] == "Email":
+            target = f"mailto:{target}"
         where = self._target_span(detail, kind, span)
         self.links.append(Link(kind, target, text, span, where))
 
@@ -336,6 +367,10 @@ class _Reader:
 _MARKER = re.compile(r"[ \t]*(?:[-+*]|\d{1,9}[.)])[ \t]*")
 
 
+# Nearly all: nothing is escaped or nested in them.
+_PLAIN_DESTINATION = re.compile(r"[^ \t\n\\()]*(?=[ \t\n)]|\Z)")
+
+
 def destination(text: str, start: int, end: int) -> Span | None:
     """Return where the link destination that begins after `start` is written, None if nowhere.
 
@@ -346,6 +381,9 @@ def destination(text: str, start: int, end: int) -> Span | None:
     if start < end and text[start] == "<":
         closing = text.find(">", start, end)
         return Span(start + 1, closing) if closing >= 0 else None
+    plain = _PLAIN_DESTINATION.match(text, start, end)
+    if plain:
+        return Span(start, plain.end())
     at, depth = start, 0
     while at < end and text[at] not in " \t\n":
         if text[at] == "\\":

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from kbtool.graph.base import KnowledgeBase
 from kbtool.graph.resolve import Outcome, Target
+from kbtool.graph.way import way
 from kbtool.markdown.page import Link, LinkKind, Page
 from kbtool.markdown.tree import Node
 from kbtool.text import Span
@@ -61,24 +62,13 @@ def url_of(staged: str) -> str:
     return f"{splitext(staged)[0]}/" if name.endswith(".md") else staged
 
 
-def _way(there: str, here: str) -> str:
-    """Return the way from one folder to a path, as relpath does, without asking the system."""
-    to, start = there.split("/") if there else [], here.split("/") if here else []
-    same = 0
-    for a, b in zip(to, start, strict=False):
-        if a != b:
-            break
-        same += 1
-    return "/".join([".."] * (len(start) - same) + to[same:]) or "."
-
-
 def between(start: str, end: str, anchor: str = "") -> str:
     """Return the relative URL from one staged page to another, or to a staged file."""
     here, there = url_of(start), url_of(end)
-    way = _way(there.rstrip("/"), here.rstrip("/"))
+    found = way(here.rstrip("/"), there.rstrip("/"))
     if there.endswith("/") or not there:
-        way += "/"
-    return quote(way) + (f"#{quote(anchor)}" if anchor else "")
+        found += "/"
+    return quote(found) + (f"#{quote(anchor)}" if anchor else "")
 
 
 class Atlas:
@@ -177,7 +167,7 @@ class Guide:
         return where, splitext(path)[1].lower() in _IMAGES
 
     def _relative(self, staged: str) -> str:
-        return quote(_way(staged, dirname(self.start)))
+        return quote(way(dirname(self.start), staged))
 
     def _complain(self, link: Link, why: str) -> None:
         line, _ = self.page.lines.position(link.span.start)

@@ -24,4 +24,5 @@ RULE = Rule(
     good=({"vibe/README.md": "# Readable\n"},),
     bad=(),
     presets=("lab", "plain"),
+    sees="nothing",
 )

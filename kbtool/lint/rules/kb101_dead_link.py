@@ -59,6 +59,7 @@ RULE = Rule(
         {"a.md": "# Été\n\n[b](<⟦é gone.md⟧>)\n"},
     ),
     presets=("lab", "plain"),
+    sees="links",
     seen=Seen(
         403,
         30,

@@ -44,5 +44,6 @@ RULE = Rule(
         {"mkdocs.yml": "site_name: x\n", "docs/a.md": "# Été\n\n[x](⟦#été⟧)\n"},
     ),
     presets=("lab", "plain"),
+    sees="links",
     seen=Seen(8, 8, 7, "The wrong one speaks of the message it is pasted into."),
 )

@@ -25,5 +25,6 @@ RULE = Rule(
     good=({"a.md": "# A\n\n[x][r] [r][] [plain]\n\n[r]: #a\n"},),
     bad=({"a.md": "# A\n\n⟦[x][gone]⟧ and ⟦[other][]⟧\n"},),
     presets=("lab", "plain"),
+    sees="references",
     seen=Seen(7, 7, 7),
 )

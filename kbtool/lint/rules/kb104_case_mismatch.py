@@ -36,6 +36,7 @@ RULE = Rule(
         {"a.md": "# A\n\n[b](⟦docs/x.md⟧)\n", "Docs/x.md": "# X\n"},
     ),
     presets=("lab", "plain"),
+    sees="links",
     fixable=True,
     seen=Seen(900, 30, 30, "All 900 were compared with the names of the files by a program, too."),
 )

@@ -34,5 +34,6 @@ RULE = Rule(
         {"a.md": "# A\n\n[b](⟦file:///etc/hosts⟧)\n"},
     ),
     presets=("lab", "plain"),
+    sees="links",
     seen=Seen(0, 0, 0),
 )

@@ -40,5 +40,6 @@ RULE = Rule(
         {"a.md": "# A\n\n⟦```mermaid⟧\n```\n"},
     ),
     presets=("lab", "plain"),
+    sees="diagrams",
     seen=Seen(0, 0, 0, "There are 157 diagrams."),
 )

@@ -5,13 +5,16 @@ Agent blocks, stand-ins and undo commands are read by the shell that would run t
 """
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from kbtool.graph.base import KnowledgeBase
 from kbtool.lint.rule import Finding, Options, Rule
 from kbtool.lint.runbooks import GOOD_STEP, example, runbook_of
 from kbtool.markdown.page import Page
-from kbtool.runbook.model import Step
 from kbtool.text import Span
+
+if TYPE_CHECKING:
+    from kbtool.runbook.model import Step
 
 
 def check(page: Page, kb: KnowledgeBase, _options: Options) -> Iterator[Finding]:
@@ -27,7 +30,7 @@ def check(page: Page, kb: KnowledgeBase, _options: Options) -> Iterator[Finding]
                 )
 
 
-def _texts(step: Step) -> Iterator[tuple[str, str, Span]]:
+def _texts(step: "Step") -> Iterator[tuple[str, str, Span]]:
     if step.block is not None and step.block_span is not None:
         yield step.shell, step.block, step.block_span
     if step.stand_in and step.stand_in.script is not None:

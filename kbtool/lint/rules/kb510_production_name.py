@@ -10,14 +10,16 @@ from kbtool.graph.base import KnowledgeBase
 from kbtool.lint.rule import Finding, Options, Rule
 from kbtool.lint.runbooks import GOOD_STEP, example, runbook_of
 from kbtool.markdown.page import Page
-from kbtool.runbook.policy import named_in
 
 
 def check(page: Page, kb: KnowledgeBase, _options: Options) -> Iterator[Finding]:
     """Find production names in blocks, stand-ins, checks and undo."""
     runbook = runbook_of(page, kb)
-    names = kb.conventions.production.all()
-    for found in named_in(runbook, names) if runbook else ():
+    if runbook is None:
+        return
+    from kbtool.runbook.policy import named_in
+
+    for found in named_in(runbook, kb.conventions.production.all()):
         message = f"{found.step} names production: {found.name}"
         yield Finding(
             page.path, found.span, message, "name the sandbox's part instead", about=found.name

@@ -12,8 +12,6 @@ from kbtool.lint.links import place_of_title
 from kbtool.lint.rule import Finding, Options, Rule, Severity
 from kbtool.lint.runbooks import GOOD_STEP, example, runbook_of
 from kbtool.markdown.page import Page
-from kbtool.runbook.evidence import evidence_path, problems, read_evidence, verified_on
-from kbtool.runbook.last_verified import NAME
 
 _DRILL = "kbtool drill proves it anew"
 
@@ -23,6 +21,9 @@ def check(page: Page, kb: KnowledgeBase, _options: Options) -> Iterator[Finding]
     runbook = runbook_of(page, kb)
     if runbook is None:
         return
+    from kbtool.runbook.evidence import evidence_path, problems, read_evidence, verified_on
+    from kbtool.runbook.last_verified import NAME
+
     claimed = page.head.field(NAME)
     text = kb.facts.text(evidence_path(page.path))
     evidence = read_evidence(text) if text else None

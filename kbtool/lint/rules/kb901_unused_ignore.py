@@ -20,5 +20,6 @@ RULE = Rule(
     good=({"a.md": "# A\n\n<!-- kb-ignore KB101: written next week -->\n[b](gone.md)\n"},),
     bad=({"a.md": "# A\n\n⟦<!-- kb-ignore KB101: long mended -->⟧\n[a](#a)\n"},),
     presets=("lab", "plain"),
+    sees="ignores",
     fixable=True,
 )

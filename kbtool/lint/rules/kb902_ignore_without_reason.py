@@ -20,4 +20,5 @@ RULE = Rule(
     good=({"a.md": "# A\n\n<!-- kb-ignore KB101: written next week -->\n[b](gone.md)\n"},),
     bad=({"a.md": "# A\n\n⟦<!-- kb-ignore KB101 -->⟧\n[b](gone.md)\n"},),
     presets=("lab", "plain"),
+    sees="ignores",
 )

@@ -1,0 +1,110 @@
+"""Text → the links of a page, as far as where they lead counts, at a fraction of a reading's cost.
+
+Before everything in the text that may be a target, a mark with its offset is written. What really
+is one has its mark before it in the HTML that is made of it; text and code, which are changed too,
+are not looked at. Where the HTML leaves any doubt there is no answer, and the page is to be read.
+"""
+
+import re
+from collections.abc import Iterator
+from html import unescape
+from typing import Final
+
+from kbtool.markdown.frontmatter import apart
+from kbtool.markdown.html import attributes
+from kbtool.markdown.page import Link, LinkKind
+from kbtool.markdown.parse import destination, html
+from kbtool.text import Span
+
+_SIGN: Final = "kbq"  # letters and digits only, so that a mark is no markup whatever it stands by
+_OF_MARKDOWN: Final = re.compile(r"\][(:][ \t]*(?:<|(?=[^\s<]))")  # [text](, [label]:
+_RAW_TAG: Final = re.compile(r"<[A-Za-z][^<>]*>")
+_OF_HTML: Final = re.compile(
+    r"""\s(?:href|src)\s*=\s*(?:"|'|(?=[^\s"'=<>`]))""",  # <a href=
+    re.IGNORECASE,
+)
+_LINK: Final = re.compile(
+    r'<(?:sup class="footnote-reference"><a href="[^"]*"'
+    rf'|(a href|img src)="(?:{_SIGN}([idh])(\d+)q)?([^"]*)")'
+)
+_MARK: Final = re.compile(rf"{_SIGN}h(\d+)q")
+_OUTSIDE: Final = re.compile(r"https?:|mailto:|ftp:", re.IGNORECASE)
+_UNQUOTED: Final = re.compile(r"[^\s\"'>]+")
+
+
+def aims(text: str) -> tuple[Link, ...] | None:
+    """Return the links without their text, each in the place of its target; None in doubt.
+
+    Those that lead to other hosts may be missing.
+    """
+    _, body = apart(text)
+    if _SIGN in body:
+        return None
+    found = html(_marked(body))
+    try:
+        return (*_of_markdown(found, body), *_of_html(found, body))
+    except _InDoubtError:
+        return None
+
+
+def _marked(body: str) -> str:
+    parts: list[str] = []
+    last = 0
+    for at, how in sorted((*_places_of_markdown(body), *_places_of_html(body))):
+        parts += (body[last:at], f"{_SIGN}{how}{at}q")
+        last = at
+    return "".join((*parts, body[last:]))
+
+
+def _places_of_markdown(body: str) -> Iterator[tuple[int, str]]:
+    for found in _OF_MARKDOWN.finditer(body):
+        yield found.end(), "i" if found[0][1] == "(" else "d"
+
+
+def _places_of_html(body: str) -> Iterator[tuple[int, str]]:
+    for tag in _RAW_TAG.finditer(body) if "<" in body else ():
+        for found in _OF_HTML.finditer(tag[0]):
+            yield tag.start() + found.end(), "h"
+
+
+class _InDoubtError(Exception):
+    """The HTML does not tell for certain."""
+
+
+def _of_markdown(found: str, body: str) -> Iterator[Link]:
+    for tag, how, at, target in _LINK.findall(found):
+        if _OUTSIDE.match(target):
+            continue
+        if how in ("i", "d"):
+            kind: LinkKind = "image" if tag == "img src" else "link" if how == "i" else "reference"
+            yield _written(kind, body, int(at))
+        elif not how and tag:
+            raise _InDoubtError
+
+
+def _written(kind: LinkKind, body: str, at: int) -> Link:
+    span = destination(body, at - (body[at - 1] == "<"), len(body))
+    target = body[span.start : span.end] if span else "\\"
+    if span is None or "\\" in target or "&" in target:  # written otherwise than it reads
+        raise _InDoubtError
+    return Link(kind, target, "", span, span)
+
+
+def _of_html(found: str, body: str) -> Iterator[Link]:
+    if f"{_SIGN}h" not in found:
+        return
+    if "<!--" in found:
+        raise _InDoubtError
+    for each in attributes(found, 0):
+        mark = _MARK.match(each.value) if each.name in ("href", "src") else None
+        if mark:
+            at = int(mark[1])
+            quote = body[at - 1]
+            end = body.find(quote, at) if quote in "\"'" else _end(body, at)
+            span = Span(at, end)
+            yield Link("html", unescape(body[at:end]), "", span, span)
+
+
+def _end(body: str, at: int) -> int:
+    unquoted = _UNQUOTED.match(body, at)
+    return unquoted.end() if unquoted else at

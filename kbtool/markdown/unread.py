@@ -1,0 +1,52 @@
+"""A page that is read when somebody asks what stands in it, and no further than asked."""
+
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any, Final
+
+from kbtool.markdown.frontmatter import apart, read_front_matter
+from kbtool.markdown.marked import aims
+from kbtool.markdown.page import Link, Page
+from kbtool.markdown.parse import parse_page
+from kbtool.markdown.survey import Survey
+from kbtool.text import LineIndex
+
+_FIELDS: Final = frozenset(field.name for field in fields(Page))
+
+
+class Unread(Page):
+    """A `Page` in all respects; only its path is there from the beginning."""
+
+    __slots__ = ("_seen", "_source")
+
+    def __init__(
+        self, path: str, source: Callable[[str], str], seen: Callable[[str], Survey]
+    ) -> None:
+        """Take what gives the text and the survey of the page at a path."""
+        object.__setattr__(self, "path", path)
+        object.__setattr__(self, "_source", source)
+        object.__setattr__(self, "_seen", seen)
+
+    @property
+    def aims(self) -> tuple[Link, ...]:
+        """The links, as far as where they lead counts."""
+        found = None if "links" in self._seen(self.path).shows else aims(self.text)
+        return self.links if found is None else found
+
+    def __getattr__(self, name: str) -> Any:
+        """Read what was asked for: its slot is empty."""
+        if name == "text":
+            object.__setattr__(self, name, self._source(self.path))
+        elif name == "lines":
+            object.__setattr__(self, name, LineIndex(self.text))
+        elif name == "anchors" and (known := self._seen(self.path).anchors) is not None:
+            object.__setattr__(self, name, known)
+        elif name == "front_matter":
+            object.__setattr__(self, name, read_front_matter(apart(self.text)[0]))
+        elif name in _FIELDS:
+            page = parse_page(self.path, self.text)
+            for each in _FIELDS:
+                object.__setattr__(self, each, getattr(page, each))
+        else:
+            raise AttributeError(name)
+        return getattr(self, name)

@@ -1,0 +1,201 @@
+"""A survey may say too much and never too little; aims are the links of the page, or not known."""
+
+import re
+from urllib.parse import unquote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kbtool.markdown.marked import aims
+from kbtool.markdown.parse import parse_page
+from kbtool.markdown.survey import survey
+from kbtool.markdown.unread import Unread
+
+PIECES = [
+    *(
+        "# ",
+        "## ",
+        "a",
+        "Été",
+        "b c",
+        " ",
+        "\n",
+        "\n\n",
+        "> ",
+        "- ",
+        "1. ",
+        "    ",
+        "\t",
+        "|",
+        "---\n",
+    ),
+    *(
+        "[x](a.md)",
+        "[x](<a b.md>)",
+        "[x](a.md#été 'title')",
+        "![i](i.png)",
+        "[y][r]",
+        "[r][]",
+        "[r]",
+    ),
+    *("[r]: b.md\n", "[r]: <é.md> 't'\n", "[z][gone]", "[gone][]", "<http://x.y>", "<a@b.c>"),
+    *("[[wiki]]", "![[embed]]", "[[", "]]", "![a [b](c.md)](d.png)", "![a `]` [b](c.md)](d.png)"),
+    *(
+        "![a\\] [b](c.md)](d.png)",
+        "![a ![b](c.png)](d.png)",
+        "[![a](b.png)](c.md)",
+        "![",
+        "](",
+        "]",
+    ),
+    *('<a href="h.md">', "<img src='i.png'>", '<a id="x">', '<p name="n">', "<a NAME=m>", "</a>"),
+    *("<h2>raw</h2>", '<h2 id="q">raw</h2>', "<!-- ", " -->", "<!-- kb-ignore KB101: x -->", "<b"),
+    *('<a <!-- x --> href="y.md">', "<div>\n", "</div>\n", '<a\nhref="n.md"\n>', "<code>", "<"),
+    *(
+        "[^1]",
+        "[^1]: note\n",
+        "`code`",
+        "`<a href='c.md'>`",
+        "```\n",
+        "```mermaid\n",
+        "~~~ MERMAID x\n",
+    ),
+    *(
+        "&amp;",
+        "&lt;",
+        "&copy;",
+        "&#35;",
+        "\\",
+        "\\[",
+        "%20",
+        "#",
+        "?q",
+        "top",
+        "L12",
+        "C:\\x",
+        "file:x",
+    ),
+    *("*", "**", "_", "~~", "===\n", "\u00a0", "\u0301", "😀", "{#id}", "TODO", "]: ", "(", ")"),
+    *(
+        "](<",
+        ">)",
+        "[a]( b.md )",
+        "[a](\nb.md)",
+        "[r]:\n",
+        "]:",
+        "<a href=u.md>",
+        "<img src = 'v w'>",
+    ),
+    *("href=", 'src="', "kbq", "kbqi3q", "[a](b\\.md)", "[a](&#98;.md)", "[a]((b).md)", "[a](<>)"),
+]
+OUTSIDE = re.compile("https?:|mailto:|ftp:", re.IGNORECASE)
+TEXTS = st.lists(st.sampled_from(PIECES), max_size=14).map("".join)
+
+
+def written(target):
+    return unquote(target).strip()
+
+
+@given(TEXTS)
+def test_a_survey_shows_all_that_could_be_reported(text):
+    seen, page = survey(text), parse_page("a.md", text)
+    if seen.anchors is not None:
+        assert seen.anchors == page.anchors
+    assert_shown(seen, page)
+
+
+def assert_shown(seen, page):
+    if "links" not in seen.shows:
+        assert set(map(written, targets(page.links))) <= set(map(written, seen.links | seen.raw))
+        assert not any(link.kind == "wiki" for link in page.links)
+    if "references" not in seen.shows:
+        assert not page.undefined
+    if "ignores" not in seen.shows:
+        assert not any("kb-ignore" in comment.text for comment in page.comments)
+    if "diagrams" not in seen.shows:
+        assert not any(fence.language.casefold() == "mermaid" for fence in page.fences)
+
+
+def targets(links):
+    """Return where links lead in the repository; an empty target is its own page."""
+    return {each.target for each in links if each.target and not OUTSIDE.match(each.target)}
+
+
+@given(TEXTS)
+def test_aims_are_the_links_of_the_page(text):
+    if "links" not in survey(text).shows:
+        assert_aimed(aims(text), parse_page("a.md", text).links)
+
+
+def assert_aimed(known, links):
+    """Hold what is known of the links, if anything is, to them; other hosts may be missing."""
+    if known is not None:
+        there = {(link.kind, link.target, link.target_span) for link in links}
+        seen = {(link.kind, link.target, link.target_span) for link in known}
+        assert seen <= there
+        assert all(OUTSIDE.match(each[1]) for each in there - seen)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[a](b.md) ![c](<d e.png> 't') [f][r] [r][] [r]\n\n[r]: g.md\n",
+        "# [a](b.md#c)\n\n| [x](y.md) |\n| --- |\n| `[n](o.md)` |\n",
+        "<a href='h.md'>x</a> `<a href='i.md'>` <img src=j.png>\n",
+        "x[^1] `](` [a](b.md)\n\n[^1]: [n](m.md)\n",
+        "---\nx: [y](z)\n---\n\n[a](b.md)\n",
+    ],
+)
+def test_aims_are_known_of_what_people_write(text):
+    assert aims(text) is not None
+    assert_aimed(aims(text), parse_page("a.md", text).links)
+
+
+@given(TEXTS)
+def test_an_unread_page_is_the_page(text):
+    page = parse_page("a.md", text)
+    for first in ("aims", "links", "lines", "head", "anchors"):
+        unread = Unread("a.md", lambda _: text, lambda _: survey(text))
+        getattr(unread, first)
+        for name in ("path", "text", "links", "anchors", "head", "blocks", "fences", "comments"):
+            assert getattr(unread, name) == getattr(page, name)
+
+
+def test_an_unread_page_has_nothing_else():
+    with pytest.raises(AttributeError):
+        _ = Unread("a.md", lambda _: "", lambda _: survey("")).nothing
+
+
+@pytest.mark.parametrize(
+    ("text", "links"),
+    [
+        ("[x](a.md) ![i](i.png)", {"a.md", "i.png"}),
+        ("# [x](a.md)\n", {"a.md"}),
+        ("<a href='a.md'>x</a>", {"a.md"}),
+        ("x[^1]\n\n[^1]: note\n", set()),
+    ],
+)
+def test_what_it_sees(text, links):
+    assert survey(text).links | survey(text).raw == links
+    assert not survey(text).shows
+
+
+@pytest.mark.slow
+def test_the_corpora_are_seen_as_they_are(corpus):
+    hidden = unknown = doubtful = 0
+    for file in corpus:
+        text = file.read_text("utf-8", "replace")
+        seen, page = survey(text), parse_page("a.md", text)
+        assert seen.anchors in (None, page.anchors), file
+        assert_shown(seen, page)
+        unknown += seen.anchors is None
+        if "links" in seen.shows:
+            hidden += 1
+            continue
+        known = aims(text)
+        doubtful += known is None
+        assert_aimed(known, page.links)
+    assert hidden < len(corpus) / 50
+    assert unknown < len(corpus) / 10
+    assert doubtful < len(corpus) / 20
