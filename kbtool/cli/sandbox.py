@@ -215,17 +215,25 @@ def check(profile: str | None, form: str) -> int:
 
     Exits with 3 when something is missing that every profile needs, or the default one, or with
     --profile that one.
+
+    \b
+    kbtool sandbox doctor
+    kbtool sandbox doctor --profile controlplane --format json
     """
-    checks = doctor(profile)
+    checks, profiles = doctor(profile)
     missing = [each for each in checks if not each.found and _needed(each.profile, profile)]
     if form == "json":
         rows = [dataclasses.asdict(each) for each in checks]
-        print_json({"version": 1, "checks": rows, "ok": not missing})
+        which = [each.to_json() for each in profiles]
+        print_json({"version": 1, "checks": rows, "profiles": which, "ok": not missing})
         return BOUNDARY if missing else CLEAN
     for each in checks:
         mark = "✓" if each.found else "✗" if each in missing else "–"
         where = f"{each.profile}: " if each.profile else ""
-        click.echo(f"{mark} {where}{each.what}: {each.found or each.fix}")
+        click.echo(f"{mark} {where}{each.what}: {each.found or f'missing; {each.fix}'}")
+    for one in profiles:
+        lacks = f"cannot start here, it lacks {', '.join(one.lacks)}"
+        click.echo(f"profile {one.name}: {lacks if one.lacks else 'can start here'}")
     return BOUNDARY if missing else CLEAN
 
 
