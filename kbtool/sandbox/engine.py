@@ -220,8 +220,9 @@ class Engine:
 
     # ------------------------------------------------------------------ nodes
     def kill(self, *nodes: str) -> None:
-        """End nodes as a power cut does."""
-        self.ask(self.docker, "kill", *nodes)
+        """End nodes as a power cut does; Docker refuses to kill what has ended."""
+        if up := self.running(*nodes):
+            self.ask(self.docker, "kill", *up)
 
     def start(self, *nodes: str) -> None:
         """Start nodes that were ended; one that runs goes on running."""

@@ -178,7 +178,7 @@ def test_a_step_on_a_node_ends_with_its_time_and_all_it_started(box):
     node = f"k3d-{cluster_name(box.record.id)}-agent-1"
 
     def left():
-        return [word for word in docker("top", node, "-eo", "args") if word.startswith("700")]
+        return [word for word in docker("top", node, "-eo", "pid,args") if word.startswith("700")]
 
     eventually(left, [], within=10)
 
@@ -261,10 +261,12 @@ def test_a_cluster_that_cannot_be_made_leaves_nothing(profile, path, tmp_path, m
     )
     script.chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    ours = ("ps", "--all", "--quiet", "--filter", "name=k3d-kb-")
+    before = docker(*ours)
     with (
         pytest.raises(SandboxError, match="failed Cluster Creation: out of luck"),
         fresh(profile, tmp_path / "state"),
     ):
         raise AssertionError("it started")
     assert list((tmp_path / "state" / "sandboxes").iterdir()) == []
-    assert docker("ps", "--all", "--quiet", "--filter", "name=k3d-kb-") == []
+    assert docker(*ours) == before
