@@ -2,15 +2,23 @@
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from kbtool.app.runbooks import DEFAULT_PROFILE
-from kbtool.errors import CannotStart, ConfigError, KbError, SandboxError, UsageError
+from kbtool.errors import (
+    CannotStart,
+    ConfigError,
+    KbError,
+    RequirementError,
+    SandboxError,
+    UsageError,
+)
 from kbtool.sandbox import assets, building
 from kbtool.sandbox.client import LiveSandbox
 from kbtool.sandbox.expose import exposed
+from kbtool.sandbox.images import Image, acquire_images, write_lock
 from kbtool.sandbox.launch import Progress, down
 from kbtool.sandbox.needs import confinement, lacking, programs_of, requirements
 from kbtool.sandbox.profile import Profile, load_profile, load_profiles
@@ -215,6 +223,50 @@ def acquire(
         for each in chosen
         if (module := programs_of(each))
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Images:
+    """The images of a profile's cluster, the lock just written; or `why` they are not here."""
+
+    profile: str
+    images: tuple[Image, ...]
+    lock: Path | None
+    why: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON data."""
+        images = [asdict(image) for image in self.images]
+        lock = str(self.lock) if self.lock else None
+        return {"profile": self.profile, "images": images, "lock": lock, "why": self.why}
+
+
+def acquire_images_of(
+    profile: str | None, consent: Callable[[Sequence[str]], bool], progress: Progress
+) -> list[Images]:
+    """Return the images of one profile's cluster, or of all, pulled first where they are missing.
+
+    Of all profiles one whose images cannot be had is told, and does not stand in the others' way.
+
+    Raises:
+        RequirementError: those of the named profile cannot be had.
+        ConfigError: there is no profile of that name.
+    """
+    folder = profiles_folder()
+    chosen = [load_profile(folder, profile)] if profile else load_profiles(folder)
+    found: list[Images] = []
+    for each in chosen:
+        if each.cluster is None:
+            continue
+        try:
+            images = acquire_images(each.cluster, consent, progress)
+        except RequirementError as error:
+            if profile:
+                raise
+            found.append(Images(each.name, (), None, f"{error.message}; {error.hint}"))
+            continue
+        found.append(Images(each.name, tuple(images), write_lock(folder, each.name, images)))
+    return found
 
 
 def _acquire(

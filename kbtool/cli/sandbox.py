@@ -11,7 +11,9 @@ import click
 from kbtool.app.runbooks import DEFAULT_PROFILE
 from kbtool.app.sandbox import (
     Box,
+    Images,
     acquire,
+    acquire_images_of,
     doctor,
     exposing,
     kubeconfig,
@@ -171,27 +173,52 @@ def kubeconfig_(name: str, output: Path | None) -> int:
 
 @command.command("assets")
 @profile_option_all
-@click.option("--yes", is_flag=True, help="Build without asking (CI=true: the same).")
+@click.option("--yes", is_flag=True, help="Build and pull without asking (CI=true: builds only).")
 @json_option
 def assets(profile: str | None, yes: bool, form: str) -> int:
-    """Find the programs of a control plane, or build them once, asking first.
+    """Find what profiles need beside packages, or get it once, asking first.
 
-    They are looked for in TEST_ASSET_*, in KUBEBUILDER_ASSETS and in the shared store, and built
-    into that store by Go from sources that are pinned by checksum.
+    The programs of a control plane are looked for in TEST_ASSET_*, in KUBEBUILDER_ASSETS and in the
+    shared store, and built into that store by Go from sources that are pinned by checksum. The
+    images of a cluster are pulled by Docker, by the digests in PROFILE.images.lock beside the
+    profile; where that is missing it is written, to be committed.
+
+    \b
+    kbtool sandbox assets
+    kbtool sandbox assets --profile k3d --yes
     """
     teller = Teller(to_stderr=form == "json")
     agreed = yes or os.environ.get("CI") == "true"
     found = acquire(profile, lambda names, go: agreed or _agree(names, go), teller.step)
+    pulled = acquire_images_of(profile, lambda names: yes or _agree_to_pull(names), teller.step)
     if form == "json":
-        print_json({"version": 1, "assets": [each.to_json() for each in found]})
+        images = [each.to_json() for each in pulled]
+        print_json({"version": 1, "assets": [each.to_json() for each in found], "images": images})
         return CLEAN
-    if not found:
+    if not found and not pulled:
         click.echo("nothing to get: no control plane in the profiles")
     for each in found:
         click.echo(f"{each.profile}: {each.folder} ({'just built' if each.built else each.origin})")
         for program, version in each.versions.items():
             click.echo(f"  {program:25} {version}")
+    for which in pulled:
+        _tell_images(which)
     return CLEAN
+
+
+def _tell_images(found: Images) -> None:
+    click.echo(f"{found.profile}: {f'no images: {found.why}' if found.why else 'images'}")
+    for image in found.images:
+        digest = image.digest or "loaded from a file"
+        click.echo(f"  {image.name} {digest}{' (just pulled)' if image.pulled else ''}")
+    if found.lock:
+        click.echo(f"  wrote {found.lock.name}: commit it, so that nobody gets other content")
+
+
+def _agree_to_pull(images: Sequence[str]) -> bool:
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    return click.confirm(f"Pull {', '.join(images)}? It takes some hundred MB.", err=True)
 
 
 def _agree(programs: Sequence[str], go: Go) -> bool:

@@ -236,14 +236,14 @@ class Engine:
 
     # ------------------------------------------------------------------ images
     def digest(self, image: str) -> str:
-        """Return the digest an image that is here was pulled by; of one that was loaded, its id.
+        """Return the digest an image that is here was pulled by, "" of one that was loaded.
 
         Raises:
             SandboxError: it is not here.
         """
-        form = ("image", "inspect", "--format", "{{.Id}}{{range .RepoDigests}} {{.}}{{end}}", image)
-        own, *pulled = self.ask(self.docker, *form).split()
-        return pulled[0].partition("@")[2] if pulled else own
+        form = ("image", "inspect", "--format", "{{range .RepoDigests}}{{.}} {{end}}", image)
+        pulled = self.ask(self.docker, *form).split()
+        return pulled[0].partition("@")[2] if pulled else ""
 
     def pull(self, image: str, digest: str) -> None:
         """Get an image, by its digest where one is known, and give it its tag.
@@ -267,11 +267,14 @@ FIXES: Final[Mapping[str, str]] = {
 
 
 def trouble(output: bytes) -> str:
-    """Return what a command complains of, on one line: k3d's first error, else the last line."""
+    """Return what a command complains of, on one line: k3d's longest error, else the last line.
+
+    Of k3d's errors one has the reason in it, and the others only that there was one.
+    """
     text = _ANSI.sub("", output.decode("utf-8", "replace"))
-    found = _TROUBLE.search(text)
+    found = max(_TROUBLE.findall(text), key=len, default="")
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return found[1] if found else lines[-1] if lines else "it said nothing"
+    return found or (lines[-1] if lines else "it said nothing")
 
 
 # ---------------------------------------------------------------------- a step on a node

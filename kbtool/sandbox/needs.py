@@ -98,8 +98,9 @@ def _image(engine: Engine, part: K3d, image: str) -> Row:
         return (image, "", _PULL)
     locked = part.locked.get(image)
     if locked and digest != locked:
-        return (image, "", f"{_PULL}; what is here is {digest}, and {locked} is locked")
-    return (image, f"{digest}{'' if locked else ', not locked'}", "")
+        here = digest or "loaded from a file"
+        return (image, "", f"{_PULL}; what is here is {here}, and {locked} is locked")
+    return (image, digest if locked else f"{digest or 'loaded from a file'}, not locked", "")
 
 
 def _told(engine: Engine, program: str, *arguments: str) -> tuple[str, str]:

@@ -121,6 +121,7 @@ def test_it_comes_up_healthy_and_every_part_proves_itself_behind_a_boundary_that
     assert set(proofs) == {f"identity of {name}" for name in names}
     assert all(proofs.values())
     assert seen.profile == stage.profile.name
+    assert seen.boundary == stage.profile.boundary
     assert set(seen.components) == {*stage.profile.components, *stage.profile.models}
 
 
@@ -203,14 +204,14 @@ def test_its_kubeconfig_has_one_context_of_a_user_with_few_rights(stage):
 def test_a_step_on_a_host_sees_that_host(stage):
     hosts = {host: f"{folders[0]}/contract" for host, folders in stage.profile.hosts.items()}
     for host, file in hosts.items():
-        output(stage, f"echo {host} > {file}", on=host)
+        output(stage, f"echo {host} > {file}", on=host, shell="sh")
     for host, file in hosts.items():
-        assert output(stage, f"cat {file}", on=host) == host
+        assert output(stage, f"cat {file}", on=host, shell="sh") == host
     with pytest.raises(BoundaryError, match="no host pi9"):
         run(stage, "true", on="pi9")
     stage.reset()
     for host, file in hosts.items():
-        output(stage, f"test ! -e {file}", on=host)
+        output(stage, f"test ! -e {file}", on=host, shell="sh")
 
 
 # ---------------------------------------------------------------------- faults, reset, down
