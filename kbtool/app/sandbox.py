@@ -19,6 +19,7 @@ from kbtool.sandbox import assets, building
 from kbtool.sandbox.client import LiveSandbox
 from kbtool.sandbox.expose import exposed
 from kbtool.sandbox.images import Image, acquire_images, write_lock
+from kbtool.sandbox.inventory import guard, inventory
 from kbtool.sandbox.launch import Progress, down
 from kbtool.sandbox.needs import confinement, lacking, programs_of, requirements
 from kbtool.sandbox.profile import Profile, load_profile, load_profiles
@@ -301,6 +302,22 @@ def kubeconfig(name: str) -> str:
     raise SandboxError(
         f"{name} has no Kubernetes", f"kbtool sandbox up NAME --profile P, not {live.profile.name}"
     )
+
+
+def inventory_of(name: str) -> tuple[str, str]:
+    """Return the inventory of a running sandbox for Ansible, and the playbook that guards it.
+
+    Raises:
+        SandboxError: the sandbox does not run, or has no hosts.
+        BoundaryError: a host would be production's.
+    """
+    live = open_box(name, None, lambda _: None, running=True).live
+    if not live.profile.hosts:
+        can = [each.name for each in load_profiles(profiles_folder()) if each.hosts]
+        hint = f"profiles with hosts: {', '.join(can) or 'none'}"
+        raise SandboxError(f"{name} has no hosts: its profile is {live.profile.name}", hint)
+    production = open_workspace().root.config.production
+    return inventory(name, live.record.id, live.profile, production), guard(production)
 
 
 @contextlib.contextmanager

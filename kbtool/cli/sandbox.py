@@ -16,6 +16,7 @@ from kbtool.app.sandbox import (
     acquire_images_of,
     doctor,
     exposing,
+    inventory_of,
     kubeconfig,
     open_box,
     statuses,
@@ -166,6 +167,36 @@ def kubeconfig_(name: str, output: Path | None) -> int:
         return CLEAN
     try:
         write_private(output, text)
+    except OSError as error:
+        raise UsageError(f"cannot write {output}: {error.strerror}") from error
+    return CLEAN
+
+
+@command.command("inventory")
+@name_argument
+@click.option(
+    "--output", "-o", type=click.Path(path_type=Path), help="Write hosts.yml and guard.yml here."
+)
+def inventory(name: str, output: Path | None) -> int:
+    """Print the sandbox's hosts as an inventory for Ansible: the group `sandbox`, and no other.
+
+    With --output the playbook guard.yml is written beside it. A playbook that imports it first
+    fails before its first task when a host is not the sandbox's, or has an address or a name that
+    the configuration gives to production.
+
+    \b
+    kbtool sandbox inventory
+    kbtool sandbox inventory -o sandbox-inventory
+    ansible-playbook -i sandbox-inventory/hosts.yml sandbox-inventory/guard.yml site.yml
+    """
+    hosts, guard = inventory_of(name)
+    if output is None:
+        click.echo(hosts, nl=False)
+        return CLEAN
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        for file, text in (("hosts.yml", hosts), ("guard.yml", guard)):
+            write_private(output / file, text)
     except OSError as error:
         raise UsageError(f"cannot write {output}: {error.strerror}") from error
     return CLEAN

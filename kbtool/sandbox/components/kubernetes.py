@@ -281,7 +281,10 @@ class KubernetesApi(Server):
         """Return whether every definition is served."""
         found = await self.call("GET", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions")
         states = [
-            {each["type"]: each["status"] for each in item.get("status", {}).get("conditions", ())}
+            {
+                each["type"]: each["status"]
+                for each in (item.get("status") or {}).get("conditions") or ()
+            }
             for item in found["items"]
         ]
         return all(state.get("Established") == "True" for state in states)
