@@ -51,6 +51,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
             "shell",
             "parity",
             "kubeconfig",
+            "inventory",
             "assets",
             "doctor",
         ),

@@ -46,6 +46,7 @@ def command() -> None:
     kbtool sandbox reset           back to the seeded state
     kbtool sandbox down            stop it and remove all of it
     kbtool sandbox parity          how the profiles differ from production
+    kbtool sandbox inventory       its hosts, for Ansible
     """
 
 

@@ -260,8 +260,7 @@ class Engine:
 
 
 FIXES: Final[Mapping[str, str]] = {
-    "docker": "apt-get install docker.io, or another engine with its command; on macOS inside the "
-    "machine that `kbtool sandbox vm-host` sets up",
+    "docker": "apt-get install docker.io, or another engine with its command",
     "k3d": "install k3d 5.8 (https://k3d.io, or built by Go from github.com/k3d-io/k3d/v5)",
 }
 
