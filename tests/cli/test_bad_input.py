@@ -156,7 +156,7 @@ def test_front_matter_bombs(base, run, front):
         (("drill", UNSEAL, "--scenario", "vault-seald"), 2, "did you mean 'vault-sealed'?"),
         (("drill", UNSEAL, "--input", "X=1"), 2, "no input 'X'"),
         (("run", UNSEAL, "--input", "X"), 2, "is not NAME=value"),
-        (("run", UNSEAL, "--profile", "k3d"), 2, "embedded"),
+        (("run", UNSEAL, "--profile", "nosuch"), 2, "embedded"),
         (("run", UNSEAL, "--resume", "20200101-000000-abcdef"), 2, "no run"),
         (("runs", "show", "../../etc/passwd"), 2, "no run"),
         (("sandbox", "up", "../x"), 2, "is no name"),
