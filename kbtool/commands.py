@@ -52,6 +52,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
             "parity",
             "kubeconfig",
             "inventory",
+            "vm-host",
             "assets",
             "doctor",
         ),

@@ -15,7 +15,7 @@ from kbtool.errors import (
     SandboxError,
     UsageError,
 )
-from kbtool.sandbox import assets, building
+from kbtool.sandbox import assets, building, vmhost
 from kbtool.sandbox.client import LiveSandbox
 from kbtool.sandbox.expose import exposed
 from kbtool.sandbox.images import Image, acquire_images, write_lock
@@ -318,6 +318,15 @@ def inventory_of(name: str) -> tuple[str, str]:
         raise SandboxError(f"{name} has no hosts: its profile is {live.profile.name}", hint)
     production = open_workspace().root.config.production
     return inventory(name, live.record.id, live.profile, production), guard(production)
+
+
+def in_vm(arguments: Sequence[str]) -> int:
+    """Run kbtool in the machine that sandboxes run in on macOS; return its exit code.
+
+    Raises:
+        RequirementError: there is no Lima.
+    """
+    return vmhost.run(arguments)
 
 
 @contextlib.contextmanager

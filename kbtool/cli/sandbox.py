@@ -2,6 +2,8 @@
 
 import dataclasses
 import os
+import platform
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +18,7 @@ from kbtool.app.sandbox import (
     acquire_images_of,
     doctor,
     exposing,
+    in_vm,
     inventory_of,
     kubeconfig,
     open_box,
@@ -30,6 +33,7 @@ from kbtool.cli.terminal import open_shell
 from kbtool.errors import BOUNDARY, CLEAN, FINDINGS, RequirementError, SandboxError, UsageError
 from kbtool.sandbox.building import Go
 from kbtool.sandbox.registry import Entry
+from kbtool.sandbox.vmhost import configuration, create
 
 name_argument = click.argument("name", default="default")
 
@@ -171,6 +175,36 @@ def kubeconfig_(name: str, output: Path | None) -> int:
     except OSError as error:
         raise UsageError(f"cannot write {output}: {error.strerror}") from error
     return CLEAN
+
+
+@command.command("vm-host", context_settings={"ignore_unknown_options": True})
+@click.option("--write", type=click.Path(path_type=Path), help="Write the configuration here.")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def vm_host(write: Path | None, arguments: tuple[str, ...]) -> int:
+    """On macOS: the Linux machine that sandboxes run in, and kbtool inside of it.
+
+    With --write the configuration for Lima is written: a machine without folders, keys, agent or
+    ports of its host. With arguments they are passed to the kbtool in that machine, which works in
+    the clone of the project at ~/project there. On Linux neither is needed.
+
+    \b
+    kbtool sandbox vm-host --write kbtool-lima.yaml
+    limactl start --name=kbtool kbtool-lima.yaml
+    kbtool sandbox vm-host drill unseal-vault-after-a-restart
+    """
+    if write is not None:
+        try:
+            write_private(write, configuration(cpus=4, memory=8, disk=40))
+        except OSError as error:
+            raise UsageError(f"cannot write {write}: {error.strerror}") from error
+        note(f"then: {shlex.join(create(str(write)))}")
+        return CLEAN
+    if platform.system() == "Linux":
+        click.echo("not needed on Linux: sandboxes run here as they are")
+        return CLEAN
+    if not arguments:
+        raise UsageError("nothing to pass on", "kbtool sandbox vm-host --help")
+    return in_vm(arguments)
 
 
 @command.command("inventory")
