@@ -1,8 +1,8 @@
 """The one Linux machine that sandboxes run in on macOS, as Lima's configuration and commands.
 
-Format: a template of Lima 1.1, by the keys of its own `templates/default.yaml`. macOS has no mount, network or process
-namespaces, so every profile runs inside. Nothing of this was run on macOS: the text is tested, and
-the guidebook has the check to make by hand.
+Format: a template of Lima 1.1, by the keys of its own `templates/default.yaml`. macOS has no
+mount, network or process namespaces, so every profile runs inside. Nothing of this was run on
+macOS: the text is tested, and the guidebook has the check to make by hand.
 """
 
 import json
