@@ -197,7 +197,8 @@ def test_a_missing_extra_is_one_line(base, run, tmp_path):
     )
     for command in (("drill", UNSEAL), ("sandbox", "up")):
         code, text = run(*command, env={"PYTHONPATH": str(hidden)})
-        assert code == 2
+        assert code == 3
+        assert "profile embedded cannot start here, it lacks: psycopg, OpenBao" in text
         assert "pip install 'kbtool[sandbox]'" in text
     assert run("lint", env={"PYTHONPATH": str(hidden)})[0] == 0
 
