@@ -286,7 +286,8 @@ def test_assets_in_ci_and_as_json(project, go, tmp_path):
     code, text = command(project, tmp_path, "assets", "--format", "json", env={"CI": "true"})
     assert code == 0, text
     answer = json.loads(text[text.index("{") :])
-    (found,) = answer["assets"]
+    found, again = answer["assets"]  # the second takes its kubectl from the first one's programs
+    assert (again["profile"], again["built"], again["folder"]) == ("k3d", False, found["folder"])
     assert found["profile"] == "controlplane"
     assert found["built"] is True
     assert found["programs"] == dict.fromkeys(assets.PACKAGES, "1.34.3")
