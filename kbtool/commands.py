@@ -51,6 +51,8 @@ COMMANDS: Final[Mapping[str, Command]] = {
             "shell",
             "parity",
             "kubeconfig",
+            "vm-host",
+            "inventory",
             "assets",
             "doctor",
         ),

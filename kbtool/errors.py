@@ -56,6 +56,10 @@ class SandboxError(KbError):
     exit_code = BOUNDARY
 
 
+class CannotStart(SandboxError):
+    """The machine lacks what a profile needs; all of it is named."""
+
+
 class ServerDied(SandboxError):
     """A server of the sandbox ended although nobody told it to."""
 

@@ -11,6 +11,7 @@ from kbtool.app.journals import JournalFile, Listener, new_run_id
 from kbtool.app.parity import drift_of
 from kbtool.app.run import OutputKeeper, files_of, first_fact
 from kbtool.app.runbooks import Opened, profiles_of
+from kbtool.app.sandbox import or_another
 from kbtool.errors import KbError
 from kbtool.runbook.drill import Drill, Mutant, Result, confined, self_healing, unsound, useless
 from kbtool.runbook.evidence import (
@@ -77,7 +78,8 @@ def drill(
         KbError: the boundary does not hold, or the sandbox failed.
     """
     manifest = load_parity(profiles_of(opened))
-    sandbox = LiveSandbox.fresh(profile, progress=progress)
+    with or_another(profiles_of(opened)):
+        sandbox = LiveSandbox.fresh(profile, progress=progress)
     journal = JournalFile(new_run_id(), listener)
     keep = wishes.keep
     try:
@@ -180,7 +182,8 @@ def mutate(
     Raises:
         KbError: the boundary does not hold, or the sandbox failed.
     """
-    sandbox = LiveSandbox.fresh(profile, progress=progress)
+    with or_another(profiles_of(opened)):
+        sandbox = LiveSandbox.fresh(profile, progress=progress)
     journal = JournalFile(new_run_id(), listener)
     try:
         description = sandbox.describe()

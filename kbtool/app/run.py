@@ -56,6 +56,7 @@ def first_fact(
         "nonce": secrets.token_hex(16),
         "parts": parts,
         "layers": layers,
+        "boundary": description.boundary,
     }
 
 

@@ -2,17 +2,27 @@
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from kbtool.app.runbooks import DEFAULT_PROFILE
-from kbtool.errors import ConfigError, KbError, SandboxError, UsageError
-from kbtool.sandbox import assets, building
+from kbtool.errors import (
+    CannotStart,
+    ConfigError,
+    KbError,
+    RequirementError,
+    SandboxError,
+    UsageError,
+)
+from kbtool.sandbox import assets, building, vmhost
 from kbtool.sandbox.client import LiveSandbox
 from kbtool.sandbox.expose import exposed
-from kbtool.sandbox.launch import Progress, confinement, down, programs_of, requirements
-from kbtool.sandbox.profile import load_profile, load_profiles
+from kbtool.sandbox.images import Image, acquire_images, write_lock
+from kbtool.sandbox.inventory import guard, inventory
+from kbtool.sandbox.launch import Progress, down
+from kbtool.sandbox.needs import confinement, lacking, programs_of, requirements
+from kbtool.sandbox.profile import Profile, load_profile, load_profiles
 from kbtool.sandbox.registry import Entry, entries
 from kbtool.workspace import open_workspace
 
@@ -61,7 +71,9 @@ def open_box(name: str, profile: str | None, progress: Progress, *, running: boo
     if running and not entry.alive():
         raise SandboxError(f"sandbox {name} is not running", f"kbtool sandbox up {name}")
     chosen = profile or (record.profile if record else DEFAULT_PROFILE)
-    live = LiveSandbox.open(name, load_profile(profiles_folder(), chosen), progress=progress)
+    folder = profiles_folder()
+    with or_another(folder):
+        live = LiveSandbox.open(name, load_profile(folder, chosen), progress=progress)
     return Box(name, chosen, "running", live.status()["parts"], live)
 
 
@@ -110,26 +122,73 @@ class Check:
     fix: str
 
 
-def doctor(profile: str | None) -> list[Check]:
-    """Return what all profiles need here, or what one does.
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Whether a profile can start here, and by name what it lacks for that."""
+
+    name: str
+    lacks: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON data."""
+        return {"name": self.name, "can_start": not self.lacks, "lacks": list(self.lacks)}
+
+
+def doctor(profile: str | None) -> tuple[list[Check], list[Readiness]]:
+    """Return what all profiles need here, or what one does, and which of them can start.
 
     Raises:
         ConfigError: there is no profile of that name.
     """
     checks = [Check("", *confinement())]
     folder = profiles_folder()
-    names = [profile] if profile else sorted(path.stem for path in folder.glob("*.toml"))
-    for name in names:
+    if profile:
+        checks += _checks(folder, load_profile(folder, profile))
+        return checks, [_readiness(profile, checks)]
+    sound, faults = _loadable(folder)
+    for each in sound:
+        checks += _checks(folder, each)
+    checks += faults
+    names = dict.fromkeys(check.profile for check in checks if check.profile)
+    return checks, [_readiness(name, checks) for name in names]
+
+
+def _loadable(folder: Path) -> tuple[list[Profile], list[Check]]:
+    """Return the profiles without faults, the weakest first, and what is wrong with the others."""
+    sound: list[Profile] = []
+    faults: list[Check] = []
+    for path in sorted(folder.glob("*.toml")):
         try:
-            found = load_profile(folder, name)
+            sound.append(load_profile(folder, path.stem))
         except ConfigError as error:
-            if profile:
-                raise
-            checks.append(Check(name, "profile", "", f"{error.message}; {error.hint}"))
-            continue
-        checks.append(Check(name, "profile", f"{folder.name}/{name}.toml", ""))
-        checks += [Check(name, *row) for row in requirements(found)]
-    return checks
+            faults.append(Check(path.stem, "profile", "", f"{error.message}; {error.hint}"))
+    return sorted(sound, key=lambda each: (each.strength, each.name)), faults
+
+
+def _checks(folder: Path, profile: Profile) -> Iterator[Check]:
+    yield Check(profile.name, "profile", f"{folder.name}/{profile.name}.toml", "")
+    for row in requirements(profile):
+        yield Check(profile.name, *row)
+
+
+def _readiness(name: str, checks: Sequence[Check]) -> Readiness:
+    missing = [each for each in checks if each.profile in ("", name) and not each.found]
+    return Readiness(name, tuple(each.what for each in missing))
+
+
+@contextlib.contextmanager
+def or_another(folder: Path) -> Iterator[None]:
+    """Where a profile cannot start here, say which of the folder's can.
+
+    Raises:
+        CannotStart: with that in its hint.
+    """
+    try:
+        yield
+    except CannotStart as error:
+        can = [each.name for each in load_profiles(folder) if not lacking(each)]
+        instead = f"what can start here: {', '.join(can) or 'no profile'}"
+        raise CannotStart(error.message, f"{error.hint}; {instead}") from error
 
 
 # ---------------------------------------------------------------------- programs
@@ -167,6 +226,50 @@ def acquire(
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Images:
+    """The images of a profile's cluster, the lock just written; or `why` they are not here."""
+
+    profile: str
+    images: tuple[Image, ...]
+    lock: Path | None
+    why: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON data."""
+        images = [asdict(image) for image in self.images]
+        lock = str(self.lock) if self.lock else None
+        return {"profile": self.profile, "images": images, "lock": lock, "why": self.why}
+
+
+def acquire_images_of(
+    profile: str | None, consent: Callable[[Sequence[str]], bool], progress: Progress
+) -> list[Images]:
+    """Return the images of one profile's cluster, or of all, pulled first where they are missing.
+
+    Of all profiles one whose images cannot be had is told, and does not stand in the others' way.
+
+    Raises:
+        RequirementError: those of the named profile cannot be had.
+        ConfigError: there is no profile of that name.
+    """
+    folder = profiles_folder()
+    chosen = [load_profile(folder, profile)] if profile else load_profiles(folder)
+    found: list[Images] = []
+    for each in chosen:
+        if each.cluster is None:
+            continue
+        try:
+            images = acquire_images(each.cluster, consent, progress)
+        except RequirementError as error:
+            if profile:
+                raise
+            found.append(Images(each.name, (), None, f"{error.message}; {error.hint}"))
+            continue
+        found.append(Images(each.name, tuple(images), write_lock(folder, each.name, images)))
+    return found
+
+
 def _acquire(
     profile: str,
     module: Path,
@@ -199,6 +302,31 @@ def kubeconfig(name: str) -> str:
     raise SandboxError(
         f"{name} has no Kubernetes", f"kbtool sandbox up NAME --profile P, not {live.profile.name}"
     )
+
+
+def inventory_of(name: str) -> tuple[str, str]:
+    """Return the inventory of a running sandbox for Ansible, and the playbook that guards it.
+
+    Raises:
+        SandboxError: the sandbox does not run, or has no hosts.
+        BoundaryError: a host would be production's.
+    """
+    live = open_box(name, None, lambda _: None, running=True).live
+    if not live.profile.hosts:
+        can = [each.name for each in load_profiles(profiles_folder()) if each.hosts]
+        hint = f"profiles with hosts: {', '.join(can) or 'none'}"
+        raise SandboxError(f"{name} has no hosts: its profile is {live.profile.name}", hint)
+    production = open_workspace().root.config.production
+    return inventory(name, live.record.id, live.profile, production), guard(production)
+
+
+def in_vm(arguments: Sequence[str]) -> int:
+    """Run kbtool in the machine that sandboxes run in on macOS; return its exit code.
+
+    Raises:
+        RequirementError: there is no Lima.
+    """
+    return vmhost.run(arguments)
 
 
 @contextlib.contextmanager

@@ -4,7 +4,8 @@ import click
 
 from kbtool.app.journals import JournalFile, load_facts, new_run_id
 from kbtool.app.run import run
-from kbtool.app.runbooks import open_runbook, parse_inputs, plan_of, profile_of
+from kbtool.app.runbooks import open_runbook, parse_inputs, plan_of, profile_of, profiles_of
+from kbtool.app.sandbox import or_another
 from kbtool.app.world import RealClock, TerminalPerson
 from kbtool.cli.options import input_option, runbook_argument, runbook_profile_option
 from kbtool.cli.progress import Teller
@@ -52,7 +53,8 @@ def command(
         name = sandbox or str(begun.get("name") or name)
     plan = plan_of(opened, chosen, inputs=given, mode="run")
     teller = Teller(to_stderr=False)
-    box = LiveSandbox.open(name, chosen, progress=teller.step)
+    with or_another(profiles_of(opened)):
+        box = LiveSandbox.open(name, chosen, progress=teller.step)
     journal = JournalFile(resume or new_run_id(), teller.fact)
     try:
         ended = run(

@@ -2,6 +2,8 @@
 
 import dataclasses
 import os
+import platform
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,9 +13,13 @@ import click
 from kbtool.app.runbooks import DEFAULT_PROFILE
 from kbtool.app.sandbox import (
     Box,
+    Images,
     acquire,
+    acquire_images_of,
     doctor,
     exposing,
+    in_vm,
+    inventory_of,
     kubeconfig,
     open_box,
     statuses,
@@ -27,6 +33,7 @@ from kbtool.cli.terminal import open_shell
 from kbtool.errors import BOUNDARY, CLEAN, FINDINGS, RequirementError, SandboxError, UsageError
 from kbtool.sandbox.building import Go
 from kbtool.sandbox.registry import Entry
+from kbtool.sandbox.vmhost import configuration, create
 
 name_argument = click.argument("name", default="default")
 
@@ -43,6 +50,7 @@ def command() -> None:
     kbtool sandbox reset           back to the seeded state
     kbtool sandbox down            stop it and remove all of it
     kbtool sandbox parity          how the profiles differ from production
+    kbtool sandbox inventory       its hosts, for Ansible
     """
 
 
@@ -169,29 +177,114 @@ def kubeconfig_(name: str, output: Path | None) -> int:
     return CLEAN
 
 
+@command.command("vm-host", context_settings={"ignore_unknown_options": True})
+@click.option("--write", type=click.Path(path_type=Path), help="Write the configuration here.")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def vm_host(write: Path | None, arguments: tuple[str, ...]) -> int:
+    """On macOS: the Linux machine that sandboxes run in, and kbtool inside of it.
+
+    With --write the configuration for Lima is written: a machine without folders, keys, agent or
+    ports of its host. With arguments they are passed to the kbtool in that machine, which works in
+    the clone of the project at ~/project there. On Linux neither is needed.
+
+    \b
+    kbtool sandbox vm-host --write kbtool-lima.yaml
+    limactl start --name=kbtool kbtool-lima.yaml
+    kbtool sandbox vm-host drill unseal-vault-after-a-restart
+    """
+    if write is not None:
+        try:
+            write_private(write, configuration(cpus=4, memory=8, disk=40))
+        except OSError as error:
+            raise UsageError(f"cannot write {write}: {error.strerror}") from error
+        note(f"then: {shlex.join(create(str(write)))}")
+        return CLEAN
+    if platform.system() == "Linux":
+        click.echo("not needed on Linux: sandboxes run here as they are")
+        return CLEAN
+    if not arguments:
+        raise UsageError("nothing to pass on", "kbtool sandbox vm-host --help")
+    return in_vm(arguments)
+
+
+@command.command("inventory")
+@name_argument
+@click.option(
+    "--output", "-o", type=click.Path(path_type=Path), help="Write hosts.yml and guard.yml here."
+)
+def inventory(name: str, output: Path | None) -> int:
+    """Print the sandbox's hosts as an inventory for Ansible: the group `sandbox`, and no other.
+
+    With --output the playbook guard.yml is written beside it. A playbook that imports it first
+    fails before its first task when a host is not the sandbox's, or has an address or a name that
+    the configuration gives to production.
+
+    \b
+    kbtool sandbox inventory
+    kbtool sandbox inventory -o sandbox-inventory
+    ansible-playbook -i sandbox-inventory/hosts.yml sandbox-inventory/guard.yml site.yml
+    """
+    hosts, guard = inventory_of(name)
+    if output is None:
+        click.echo(hosts, nl=False)
+        return CLEAN
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        for file, text in (("hosts.yml", hosts), ("guard.yml", guard)):
+            write_private(output / file, text)
+    except OSError as error:
+        raise UsageError(f"cannot write {output}: {error.strerror}") from error
+    return CLEAN
+
+
 @command.command("assets")
 @profile_option_all
-@click.option("--yes", is_flag=True, help="Build without asking (CI=true: the same).")
+@click.option("--yes", is_flag=True, help="Build and pull without asking (CI=true: builds only).")
 @json_option
 def assets(profile: str | None, yes: bool, form: str) -> int:
-    """Find the programs of a control plane, or build them once, asking first.
+    """Find what profiles need beside packages, or get it once, asking first.
 
-    They are looked for in TEST_ASSET_*, in KUBEBUILDER_ASSETS and in the shared store, and built
-    into that store by Go from sources that are pinned by checksum.
+    The programs of a control plane are looked for in TEST_ASSET_*, in KUBEBUILDER_ASSETS and in the
+    shared store, and built into that store by Go from sources that are pinned by checksum. The
+    images of a cluster are pulled by Docker, by the digests in PROFILE.images.lock beside the
+    profile; where that is missing it is written, to be committed.
+
+    \b
+    kbtool sandbox assets
+    kbtool sandbox assets --profile k3d --yes
     """
     teller = Teller(to_stderr=form == "json")
     agreed = yes or os.environ.get("CI") == "true"
     found = acquire(profile, lambda names, go: agreed or _agree(names, go), teller.step)
+    pulled = acquire_images_of(profile, lambda names: yes or _agree_to_pull(names), teller.step)
     if form == "json":
-        print_json({"version": 1, "assets": [each.to_json() for each in found]})
+        images = [each.to_json() for each in pulled]
+        print_json({"version": 1, "assets": [each.to_json() for each in found], "images": images})
         return CLEAN
-    if not found:
+    if not found and not pulled:
         click.echo("nothing to get: no control plane in the profiles")
     for each in found:
         click.echo(f"{each.profile}: {each.folder} ({'just built' if each.built else each.origin})")
         for program, version in each.versions.items():
             click.echo(f"  {program:25} {version}")
+    for which in pulled:
+        _tell_images(which)
     return CLEAN
+
+
+def _tell_images(found: Images) -> None:
+    click.echo(f"{found.profile}: {f'no images: {found.why}' if found.why else 'images'}")
+    for image in found.images:
+        digest = image.digest or "loaded from a file"
+        click.echo(f"  {image.name} {digest}{' (just pulled)' if image.pulled else ''}")
+    if found.lock:
+        click.echo(f"  wrote {found.lock.name}: commit it, so that nobody gets other content")
+
+
+def _agree_to_pull(images: Sequence[str]) -> bool:
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    return click.confirm(f"Pull {', '.join(images)}? It takes some hundred MB.", err=True)
 
 
 def _agree(programs: Sequence[str], go: Go) -> bool:
@@ -215,17 +308,25 @@ def check(profile: str | None, form: str) -> int:
 
     Exits with 3 when something is missing that every profile needs, or the default one, or with
     --profile that one.
+
+    \b
+    kbtool sandbox doctor
+    kbtool sandbox doctor --profile controlplane --format json
     """
-    checks = doctor(profile)
+    checks, profiles = doctor(profile)
     missing = [each for each in checks if not each.found and _needed(each.profile, profile)]
     if form == "json":
         rows = [dataclasses.asdict(each) for each in checks]
-        print_json({"version": 1, "checks": rows, "ok": not missing})
+        which = [each.to_json() for each in profiles]
+        print_json({"version": 1, "checks": rows, "profiles": which, "ok": not missing})
         return BOUNDARY if missing else CLEAN
     for each in checks:
         mark = "✓" if each.found else "✗" if each in missing else "–"
         where = f"{each.profile}: " if each.profile else ""
-        click.echo(f"{mark} {where}{each.what}: {each.found or each.fix}")
+        click.echo(f"{mark} {where}{each.what}: {each.found or f'missing; {each.fix}'}")
+    for one in profiles:
+        lacks = f"cannot start here, it lacks {', '.join(one.lacks)}"
+        click.echo(f"profile {one.name}: {lacks if one.lacks else 'can start here'}")
     return BOUNDARY if missing else CLEAN
 
 

@@ -25,7 +25,9 @@ def _run(fact: Fact) -> tuple[str, str]:
     count = len(layers) if isinstance(layers, list) else 0
     parts = fact["parts"] if isinstance(fact["parts"], list) else []
     names = ", ".join(f"{p['name']} {p['version']}" for p in parts if isinstance(p, dict))
-    return f"run {fact['run']} in {fact['name']}: {names}; {count} boundary layers measured", ""
+    weak = f"; boundary {fact['boundary']}: this verifies no page" if fact.get("boundary") else ""
+    line = f"run {fact['run']} in {fact['name']}: {names}; {count} boundary layers measured{weak}"
+    return line, "yellow" if weak else ""
 
 
 def _check(fact: Fact) -> tuple[str, str]:

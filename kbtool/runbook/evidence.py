@@ -40,6 +40,7 @@ class Entry:
     layers: Sequence[Mapping[str, Any]]
     journal: str  # last hash of the run's journal
     drift: Sequence[str] = field(default_factory=list)  # differences from production, and why
+    boundary: str = ""  # why it is weak; such an entry verifies nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +78,17 @@ def write_evidence(evidence: Evidence) -> str:
     profiles = {
         profile: {
             "strength": evidence.strength[profile],
-            "scenarios": {name: asdict(entry) for name, entry in sorted(scenarios.items())},
+            "scenarios": {name: _json(entry) for name, entry in sorted(scenarios.items())},
         }
         for profile, scenarios in sorted(evidence.entries.items())
     }
     data = {"version": VERSION, "runbook": evidence.runbook, "profiles": profiles}
     return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+
+
+def _json(entry: Entry) -> dict[str, Any]:
+    data = asdict(entry)
+    return data if entry.boundary else {k: v for k, v in data.items() if k != "boundary"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +166,7 @@ def _entry(plan: Plan, description: Description, result: Result, what: Circumsta
         layers=[{"name": layer.name, "held": layer.held} for layer in description.layers],
         journal=what.journal,
         drift=list(what.drift),
+        boundary=description.boundary,
     )
 
 
@@ -231,6 +238,7 @@ def verified_on(evidence: Evidence, runbook: Runbook) -> str | None:
 
 def _good(entry: Entry, runbook: Runbook) -> bool:
     held = bool(entry.layers) and all(layer["held"] for layer in entry.layers)
+    held = held and not entry.boundary
     return entry.verdict == "green" and entry.digest == runbook_digest(runbook) and held
 
 

@@ -132,6 +132,7 @@ class Description:
     faults: tuple[str, ...]
     hosts: tuple[str, ...]
     environment: str  # digest of profile, faults, seeds, binaries, kbtool's own code
+    boundary: str = ""  # why it is weak, and so verifies no page; "" where it is not
 
 
 @dataclass(frozen=True, slots=True)

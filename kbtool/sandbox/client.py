@@ -115,6 +115,7 @@ class LiveSandbox:
             faults=tuple(self.profile.faults),
             hosts=tuple(self.profile.hosts),
             environment=self.record.environment,
+            boundary=self.profile.boundary,
         )
 
     def start(self, action: Action) -> Running:
@@ -163,7 +164,7 @@ class LiveSandbox:
 
     def reset(self) -> None:
         """Go back to the seeded state."""
-        self._ask({"op": "reset"}, 120)
+        self._ask({"op": "reset"}, 600)  # a cluster is made anew
 
     def adopt(self) -> None:
         """Let it outlive this process."""

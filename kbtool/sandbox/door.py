@@ -41,7 +41,7 @@ class Door:
             server_writer.close()
             writer.close()
             return
-        await asyncio.gather(_pump(reader, server_writer), _pump(server_reader, writer))
+        await asyncio.gather(pump(reader, server_writer), pump(server_reader, writer))
 
     def _proven(self, writer: asyncio.StreamWriter) -> bool:
         owner = self.owner()
@@ -62,7 +62,8 @@ def peer_uid(connection: socket.socket) -> int:
     return uid
 
 
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Copy until one side ends."""
     with contextlib.suppress(OSError):
         while data := await reader.read(_CHUNK):
             writer.write(data)

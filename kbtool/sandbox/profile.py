@@ -4,7 +4,7 @@ import contextlib
 import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from difflib import get_close_matches
 from hashlib import sha256
 from pathlib import Path
@@ -16,10 +16,12 @@ from kbtool.runbook.parity import FILE as PARITY
 from kbtool.runbook.plan import ProfileView
 from kbtool.text import Span
 
-KINDS: Final = ("kubernetes", "openbao", "postgres")
+KINDS: Final = ("k3d", "kubernetes", "openbao", "postgres")
 _ACTIONS: Final = re.compile(
-    r"(restart|kill) (?P<a>\S+)|call (?P<b>\S+) (GET|PUT|POST|DELETE) \S+|script (?P<file>\S+)"
+    r"(restart|kill) (?P<a>\S+)|halt (?P<host>\S+)|script (?P<file>\S+)"
+    r"|call (?P<b>\S+) (GET|PUT|POST|DELETE) \S+"
 )
+WEAK: Final = "weak: nodes are privileged containers, and own the machine the engine runs on"
 _NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,30}")
 
 
@@ -69,7 +71,27 @@ class Kubernetes:
     kind: str = "kubernetes"
 
 
-Component = Postgres | OpenBao | Kubernetes
+@dataclass(frozen=True, slots=True)
+class K3d(Kubernetes):
+    """A k3s in Docker, made by k3d: a cluster with real nodes, outside of every cell.
+
+    Its control plane's own flags and programs are k3s'; `programs` is where its kubectl comes from.
+    `locked` says which content the images must have: image → digest, empty before anybody knows.
+    """
+
+    kind: str = "k3d"
+    image: str = ""
+    tools: str = ""  # the image of k3d's helper, which k3d needs while it makes a cluster
+    nodes: Mapping[str, str] = field(default_factory=dict)  # name → server or agent
+    locked: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """Every image that must be there before a cluster can be made."""
+        return (self.image, self.tools)
+
+
+Component = Postgres | OpenBao | Kubernetes | K3d
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +150,24 @@ class Profile:
 
     def view(self) -> ProfileView:
         """Return what a plan must know."""
-        kinds = {name: part.kind for name, part in self.components.items()}
+        kinds = {
+            name: "kubernetes" if isinstance(part, Kubernetes) else part.kind
+            for name, part in self.components.items()
+        }
         kinds |= dict.fromkeys(self.models, "model")
         return ProfileView(
             self.name, kinds, tuple(self.secrets), tuple(self.faults), tuple(self.hosts)
         )
+
+    @property
+    def cluster(self) -> K3d | None:
+        """The cluster outside of the cells, None where there is none."""
+        return next((part for part in self.components.values() if isinstance(part, K3d)), None)
+
+    @property
+    def boundary(self) -> str:
+        """Why the boundary is weak; "" where it is not."""
+        return WEAK if self.cluster else ""
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON data."""
@@ -152,8 +187,9 @@ def from_json(data: Mapping[str, Any]) -> Profile:
 
 
 def _part(data: Mapping[str, Any]) -> Component:
-    if data["kind"] == "kubernetes":
-        return Kubernetes(**{**data, "users": tuple(data["users"])})
+    if data["kind"] in ("kubernetes", "k3d"):
+        kind = K3d if data["kind"] == "k3d" else Kubernetes
+        return kind(**{**data, "users": tuple(data["users"])})
     if data["kind"] == "postgres":
         return Postgres(**{**data, "databases": tuple(data["databases"])})
     return OpenBao(**data)
@@ -273,6 +309,7 @@ class _Loader:
 
     def _component(self, name: str, part: Any) -> Component | None:
         readers: Mapping[str, Callable[[str, Any], Component]] = {
+            "k3d": self._k3d,
             "kubernetes": self._kubernetes,
             "openbao": self._openbao,
             "postgres": self._postgres,
@@ -307,11 +344,47 @@ class _Loader:
         return OpenBao(name, part.get("database"), part.get("kubernetes"), found["setup"])
 
     def _kubernetes(self, name: str, part: Any) -> Kubernetes:
+        return self._api(name, part, set())
+
+    def _k3d(self, name: str, part: Any) -> K3d:
+        where = f"components.{name}"
+        own = self._table(part, where, image=str, tools=str, nodes=dict)
+        api = self._api(name, part, set(own))
+        for key in ("image", "tools"):
+            if not _IMAGE.fullmatch(own[key]):
+                self.faults.append(f"{where}.{key} must be an image with a tag: {own[key]!r}")
+        nodes = own["nodes"]
+        for node, role in nodes.items():
+            if not _NAME.fullmatch(node) or role not in ("server", "agent"):
+                self.faults.append(f"{where}.nodes.{node} must be server or agent")
+        if list(nodes.values()).count("server") != 1 or next(iter(nodes.values())) != "server":
+            self.faults.append(f"{where}.nodes must begin with the one server")
+        rest = {key: getattr(api, key) for key in Kubernetes.__slots__ if key != "kind"}
+        return K3d(**rest, **own, locked=self._locked(where))
+
+    def _locked(self, where: str) -> Mapping[str, str]:
+        """Return the digests beside the profile, none where nobody wrote them down yet."""
+        path = self.folder / lock_name(self.file.removesuffix(".toml"))
+        try:
+            raw = path.read_bytes()
+            found = tomllib.loads(raw.decode())["images"]
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, KeyError) as error:
+            self.faults.append(f"{where}: {path.name} cannot be read: {error}")
+            return {}
+        self.hash.update(raw)
+        for image, digest in found.items():
+            if not _DIGEST.fullmatch(str(digest)):
+                self.faults.append(f"{where}: {path.name}: {image}: {digest!r} is no digest")
+        return {str(image): str(digest) for image, digest in found.items()}
+
+    def _api(self, name: str, part: Any, more: set[str]) -> Kubernetes:
         where = f"components.{name}"
         found = self._table(
             part, where, user=str, observer=str, users=list, manifests=list, programs=str
         )
-        self._unknown(part, where, {"kind", *found})
+        self._unknown(part, where, {"kind", *found, *more})
         users = tuple(dict.fromkeys([found["user"], found["observer"], *found["users"]]))
         for user in users:
             if not _NAME.fullmatch(str(user)):
@@ -344,9 +417,14 @@ class _Loader:
         for action in found["do"]:
             match = _ACTIONS.fullmatch(str(action))
             if match is None:
-                self.faults.append(f"{where}: {action!r} is none of restart, kill, call, script")
+                kinds = "restart, kill, halt, call, script"
+                self.faults.append(f"{where}: {action!r} is none of {kinds}")
             elif match["file"]:
                 scripts[match["file"]] = self._file(match["file"], where)
+            elif match["host"]:
+                parts = (part for part in components.values() if isinstance(part, K3d))
+                if not any(match["host"] in part.nodes for part in parts):
+                    self.faults.append(f"{where}: {action!r} names no node")
             elif (match["a"] or match["b"]) not in components:
                 self.faults.append(f"{where}: {action!r} names no component")
         try:
@@ -386,6 +464,15 @@ class _Loader:
             self.faults.append(f"hosts.{name} must be a list of absolute folders")
             return ()
         return tuple(folders)
+
+
+_IMAGE: Final = re.compile(r"[a-z0-9.-]+(/[a-z0-9._-]+)+:[A-Za-z0-9._-]+")
+_DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+def lock_name(profile: str) -> str:
+    """Return the file beside a profile that says which content its images must have."""
+    return f"{profile}.images.lock"
 
 
 _WORDS: Final[Mapping[type, str]] = {str: "text", int: "a number", list: "a list", dict: "a table"}

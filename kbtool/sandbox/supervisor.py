@@ -21,6 +21,7 @@ from kbtool.runbook.judge import judge, query_of
 from kbtool.runbook.ports import Observation
 from kbtool.sandbox import snapshot
 from kbtool.sandbox.cell import HOME, PROGRAMS
+from kbtool.sandbox.components.cluster import ClusterServer
 from kbtool.sandbox.components.kubernetes import ApiServer, ControllerManager, EtcdServer
 from kbtool.sandbox.components.model import ModelServer
 from kbtool.sandbox.components.openbao import OpenBaoServer
@@ -31,7 +32,7 @@ from kbtool.sandbox.components.server import Server
 from kbtool.sandbox.door import peer_uid
 from kbtool.sandbox.layers import inside_view
 from kbtool.sandbox.probing import Probing
-from kbtool.sandbox.profile import Component, Kubernetes, Postgres, Profile, from_json
+from kbtool.sandbox.profile import Component, K3d, Kubernetes, Postgres, Profile, from_json
 from kbtool.sandbox.site import Site, tail
 from kbtool.sandbox.steps import StepRun
 from kbtool.sandbox.wire import query_json
@@ -83,6 +84,8 @@ class Supervisor:
         """Return the servers of a component; those it needs come before it in the profile."""
         if isinstance(part, Postgres):
             return [PostgresServer(part, self.site)]
+        if isinstance(part, K3d):
+            return [ClusterServer(part, self.site)]
         if isinstance(part, Kubernetes):
             versions = self.boot["programs"]
             etcd = EtcdServer(self.site, versions)
@@ -95,6 +98,11 @@ class Supervisor:
     def doors(self) -> dict[str, Server]:
         """The servers that steps and checks may reach."""
         return {name: each for name, each in self.servers.items() if each.open_to_steps}
+
+    @property
+    def cluster(self) -> ClusterServer | None:
+        """The cluster outside of the cells, None where there is none."""
+        return next((s for s in self.servers.values() if isinstance(s, ClusterServer)), None)
 
     # ------------------------------------------------------------------ building
     async def up(self) -> None:
@@ -332,7 +340,7 @@ class Supervisor:
         seen = await self._run_block(script, (), 30.0, shell="sh")
         nets = {}
         for name, server in self.servers.items():
-            if server.running:
+            if server.running and not server.outside:
                 nets[name] = _interfaces(server.pid() or 0)
         return {
             "proofs": proofs,
@@ -370,6 +378,9 @@ class Supervisor:
             raise SandboxError(f"the fault's script failed: {done['stderr'].strip()[-400:]}")
 
     async def _break(self, words: list[str]) -> None:
+        if words[0] == "halt" and self.cluster:
+            await self.cluster.halt(words[1])
+            return
         server = self.servers[words[1]]
         if words[0] == "call":
             await server.call(words[2], words[3], {})
@@ -395,10 +406,14 @@ class Supervisor:
         """Go back to the seeded state: unpack it, start, unseal.
 
         A server that can be taken back while it runs is: starting an API server takes seconds. The
-        models go first, since they would act on what they see meanwhile.
+        models go first, since they would act on what they see meanwhile. What is outside of the
+        cells cannot go back: with a cluster everything is built anew.
         """
         async with self._resetting:
             await self.probing.close()
+            if self.cluster:
+                await self._rebuild()
+                return {}
             running = {each.name for each in self.servers.values() if each.can_restore()}
             others = [each for each in self.servers.values() if each.name not in running]
             ahead = [each for each in others if each.can_go_ahead()]
@@ -414,6 +429,14 @@ class Supervisor:
             await self._start(others)
             await self.identify()
         return {}
+
+    async def _rebuild(self) -> None:
+        """Make data, keys, cluster and seed once more."""
+        await self._stop_servers()
+        for name in ("home", "work", *(f"data/{name}" for name in self.servers)):
+            shutil.rmtree(self.site.home / name, ignore_errors=True)
+            (self.site.home / name).mkdir(mode=0o700)
+        await self._build()
 
     async def _adopt(self, _request: Message) -> Message:
         """Stop hanging on the life of the process that started us."""
@@ -440,9 +463,11 @@ class Supervisor:
     # ------------------------------------------------------------------ steps
     def _new_step(self) -> StepRun:
         self._steps += 1
-        return StepRun(self.site, self.doors, self._steps, self.profile.hosts)
+        return StepRun(self.site, self.doors, self._steps, self.profile.hosts, self.cluster)
 
     def _make_hosts(self) -> None:
+        if self.cluster:
+            return
         for host, folders in self.profile.hosts.items():
             for folder in folders:
                 self.site.host(host, folder).mkdir(parents=True, exist_ok=True)

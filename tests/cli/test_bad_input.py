@@ -156,7 +156,7 @@ def test_front_matter_bombs(base, run, front):
         (("drill", UNSEAL, "--scenario", "vault-seald"), 2, "did you mean 'vault-sealed'?"),
         (("drill", UNSEAL, "--input", "X=1"), 2, "no input 'X'"),
         (("run", UNSEAL, "--input", "X"), 2, "is not NAME=value"),
-        (("run", UNSEAL, "--profile", "k3d"), 2, "embedded"),
+        (("run", UNSEAL, "--profile", "nosuch"), 2, "embedded"),
         (("run", UNSEAL, "--resume", "20200101-000000-abcdef"), 2, "no run"),
         (("runs", "show", "../../etc/passwd"), 2, "no run"),
         (("sandbox", "up", "../x"), 2, "is no name"),
@@ -197,7 +197,8 @@ def test_a_missing_extra_is_one_line(base, run, tmp_path):
     )
     for command in (("drill", UNSEAL), ("sandbox", "up")):
         code, text = run(*command, env={"PYTHONPATH": str(hidden)})
-        assert code == 2
+        assert code == 3
+        assert "profile embedded cannot start here, it lacks: psycopg, OpenBao" in text
         assert "pip install 'kbtool[sandbox]'" in text
     assert run("lint", env={"PYTHONPATH": str(hidden)})[0] == 0
 

@@ -59,6 +59,24 @@ def test_an_entry_tells_in_what_the_profile_differs_from_production():
     assert read_evidence(write_evidence(found)) == found
 
 
+def test_behind_a_weak_boundary_nothing_is_verified_and_the_file_says_why():
+    made, description = plan(step()), replace(describe(), boundary="weak: privileged nodes")
+    found = recorded(None, made, description, [green("sealed")], what(), always=False)
+    assert found.entries["embedded"]["sealed"].boundary == "weak: privileged nodes"
+    assert read_evidence(write_evidence(found)) == found
+    assert verified_on(found, runbook(step())) is None
+    assert verified_on(evidence(green("sealed")), runbook(step())) == "2026-11-24"
+    assert "boundary" not in write_evidence(evidence(green("sealed")))
+
+
+def test_a_weaker_profile_behind_a_boundary_that_holds_verifies_all_the_same():
+    weak = replace(describe(), boundary="weak: privileged nodes")
+    stronger = plan(step(), profile=replace(PROFILE, name="nodes"))
+    first = evidence(green("sealed"))
+    both = recorded(first, stronger, weak, [green("sealed")], what(strength=3), always=False)
+    assert verified_on(both, runbook(step())) == "2026-11-24"
+
+
 def test_round_trip_with_a_stable_text():
     found = evidence(green("sealed"))
     text = write_evidence(found)

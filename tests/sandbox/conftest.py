@@ -7,7 +7,7 @@ from support.sandbox import ROOT, Listener, fresh
 
 from kbtool.errors import RequirementError
 from kbtool.sandbox import assets, building
-from kbtool.sandbox.launch import programs_of
+from kbtool.sandbox.needs import programs_of
 from kbtool.sandbox.profile import load_profile
 
 

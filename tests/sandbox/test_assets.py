@@ -286,7 +286,8 @@ def test_assets_in_ci_and_as_json(project, go, tmp_path):
     code, text = command(project, tmp_path, "assets", "--format", "json", env={"CI": "true"})
     assert code == 0, text
     answer = json.loads(text[text.index("{") :])
-    (found,) = answer["assets"]
+    found, again = answer["assets"]  # the second takes its kubectl from the first one's programs
+    assert (again["profile"], again["built"], again["folder"]) == ("k3d", False, found["folder"])
     assert found["profile"] == "controlplane"
     assert found["built"] is True
     assert found["programs"] == dict.fromkeys(assets.PACKAGES, "1.34.3")
@@ -325,15 +326,15 @@ def test_without_go_the_way_out_is_said(project, tmp_path):
 
 def test_up_names_what_is_missing(project, tmp_path):
     code, text = command(project, tmp_path, "up", "--profile", "controlplane")
-    assert code == 2
-    assert "kube-apiserver" in text
-    assert "kbtool sandbox assets" in text
+    assert code == 3
+    assert "cannot start here, it lacks: etcd, kube-apiserver, kube-controller-manager" in text
+    assert "kbtool sandbox assets; what can start here: embedded" in text
 
 
 def test_doctor_lists_what_each_profile_needs(project, go, tmp_path):
     code, text = command(project, tmp_path, "doctor")
     assert code == 0, text
-    assert "– controlplane: etcd: kbtool sandbox assets" in text
+    assert "– controlplane: etcd: missing; kbtool sandbox assets" in text
     assert "✓ controlplane: Go: 1.26.8" in text
     assert "✓ embedded: OpenBao: " in text
     assert command(project, tmp_path, "doctor", "--profile", "controlplane")[0] == 3

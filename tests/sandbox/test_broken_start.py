@@ -9,7 +9,7 @@ from support.sandbox import fresh
 
 from kbtool.errors import SandboxError
 from kbtool.sandbox import assets
-from kbtool.sandbox.launch import programs_of
+from kbtool.sandbox.needs import programs_of
 
 
 def broken(profile, **manifests):

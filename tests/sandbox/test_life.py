@@ -50,25 +50,6 @@ def test_typing_at_a_prompt(box):
     assert own_secret(box, "step/UNSEAL_KEY") not in done.stdout
 
 
-def test_faults_are_seen_and_reset_heals_them(profile, tmp_path):
-    with fresh(profile, tmp_path) as sandbox:
-        for fault in profile.faults:
-            assert sandbox.inject(fault).seen, fault
-            assert sandbox.dead() == (), "a fault's own kill is not a death"
-            sandbox.reset()
-            assert sandbox.observe(SEEDED, 5).value == "1"
-            states = {name: part["state"] for name, part in sandbox.status()["parts"].items()}
-            assert states == {"postgres": "running", "vault": "unsealed"}
-
-
-def test_reset_takes_back_what_steps_did(profile, tmp_path):
-    with fresh(profile, tmp_path) as sandbox:
-        run(sandbox, "touch ~/left")
-        assert run(sandbox, "ls ~").stdout == "left\n"
-        sandbox.reset()
-        assert run(sandbox, "ls ~").stdout == ""
-
-
 def test_a_server_that_dies_is_named(profile, tmp_path):
     with fresh(profile, tmp_path) as sandbox:
         for process in marked(sandbox.record.id):

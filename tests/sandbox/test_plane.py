@@ -204,13 +204,6 @@ def test_a_port_whose_door_is_gone_hangs_up(tmp_path):
         assert client.recv(1) == b""
 
 
-def test_without_kubernetes_there_is_no_kubeconfig(box):
-    state = box.entry.folder.parent.parent
-    code, text = kbtool("sandbox", "kubeconfig", box.name, state=state)
-    assert code == 3
-    assert "has no Kubernetes" in text
-
-
 def test_a_control_plane_is_reset_within_seconds_and_leaves_nothing(tidy):
     administrator(tidy).make("/api/v1/namespaces", {"metadata": {"name": "left"}})
     began = time.monotonic()

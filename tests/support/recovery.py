@@ -11,6 +11,9 @@ from support.sandbox import ROOT
 
 RECOVERY = "vibe/runbooks/power-cut-recovery.md"
 
+WAITS = "{.items[0].status.containerStatuses[0].state.waiting.reason}"
+CRASHES = f"kubectl -n erp get pods -o jsonpath='{WAITS}' | grep -qx CrashLoopBackOff"
+
 
 def opened(base=ROOT, profile=None, scenario=None):
     """The runbook of a base, and its plan for a drill."""

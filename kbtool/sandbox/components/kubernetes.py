@@ -182,96 +182,42 @@ class EtcdServer(Server):
         return {}
 
 
-class ApiServer(Server):
-    """kube-apiserver with RBAC; static tokens, one for each user of the profile."""
+class KubernetesApi(Server):
+    """An API server as its clients know it: an authority, and a token for each of its users."""
 
     port: ClassVar[int] = 6443
     socket_name: ClassVar[str] = "k8s.sock"
 
-    def __init__(
-        self, part: Kubernetes, site: Site, versions: Mapping[str, str], etcd: EtcdServer
-    ) -> None:
+    def __init__(self, part: Kubernetes, site: Site) -> None:
         super().__init__(part.name, site)
         self.part = part
-        self.versions = versions
-        self.etcd = etcd
-        self.needs = (etcd,)
         self.kube = site.folder("etc", "kube")
 
-    def command(self) -> Sequence[str]:
-        """Run it behind its relay: it listens on TCP only."""
-        flags = {
-            "etcd-servers": f"unix:///kb/d/etcd/{self.etcd.socket_name}",
-            "bind-address": "127.0.0.1",
-            "secure-port": str(self.port),
-            "advertise-address": _ADDRESS,
-            "endpoint-reconciler-type": "none",
-            "tls-cert-file": "/kb/data/server.crt",
-            "tls-private-key-file": "/kb/data/server.key",
-            "cert-dir": "/kb/data/certs",
-            "authorization-mode": "RBAC",
-            "anonymous-auth": "false",
-            "token-auth-file": "/kb/data/tokens.csv",
-            "service-cluster-ip-range": _SERVICES,
-            "service-account-issuer": "https://127.0.0.1:6443",
-            "service-account-key-file": "/kb/data/accounts.key",
-            "service-account-signing-key-file": "/kb/data/accounts.key",
-            "egress-selector-config-file": "/kb/data/egress.yaml",
-            "enable-priority-and-fairness": "false",
-            "profiling": "false",
-            "v": "1",
-        }
-        options = [f"--{name}={value}" for name, value in flags.items()]
-        relay = relayed("--serve", f"/kb/s/{self.socket_name}={self.port}")
-        return (*relay, f"{PROGRAMS}/kube-apiserver", *options)
-
-    def binds(self) -> Sequence[Bind]:
-        """See its own data, its own socket folder, and the door of etcd."""
-        own = (("--bind", str(self.data), "/kb/data"), ("--bind", str(self.sockets), "/kb/s"))
-        return (*own, self.etcd.door_bind())
-
-    def before_start(self) -> None:
-        """Remove the socket of a killed predecessor."""
-        remove(self.socket)
-
-    def can_restore(self) -> bool:
-        """While its store runs it follows the store; its own files never change."""
-        return self.running and self.etcd.running
-
-    def can_go_ahead(self) -> bool:
-        """It takes seconds to start, and follows its store meanwhile."""
-        return not self.running and self.etcd.running
-
-    async def create(self) -> None:
-        """Make its keys, and a token for each user."""
-        from kbtool.sandbox.components.pki import authority, signing_key
-
-        keys = authority(f"kb-{self.site.id}", ("kubernetes", "localhost"), ("127.0.0.1",))
-        self._keep("ca.crt", keys.ca)
-        self._keep("server.crt", keys.certificate)
-        self._keep("server.key", keys.key)
-        self._keep("accounts.key", await asyncio.to_thread(signing_key))
-        self._keep("egress.yaml", _EGRESS.encode())
+    # ------------------------------------------------------------------ keys
+    def make_tokens(self) -> str:
+        """Make a token for each user; return the text of `--token-auth-file`."""
         groups = {ADMIN: "system:masters", MANAGER: ""}
         rows = []
         for user in (*groups, *self.part.users):
             token = self.site.new_secret(f"{self.name}.{user}")
             rows.append(f'{token},{user},{user},"{groups.get(user, "")}"\n')
-            self._write_kubeconfig(user, token, keys.ca)
-        self._keep("tokens.csv", "".join(rows).encode())
+        return "".join(rows)
+
+    def write_kubeconfigs(self, ca: bytes) -> None:
+        """Write each user's kubeconfig, and the authority that all of them trust."""
+        self._keep("ca.crt", ca)
+        for user in (ADMIN, MANAGER, *self.part.users):
+            token = self.site.secret(f"{self.name}.{user}")
+            text = _KUBECONFIG.format(user=json.dumps(user), token=token, ca=b64encode(ca).decode())
+            self.kubeconfig(user).write_text(text.lstrip(), encoding="utf-8")
 
     def _keep(self, name: str, data: bytes) -> None:
         (self.data / name).write_bytes(data)
-
-    def _write_kubeconfig(self, user: str, token: str, ca: bytes) -> None:
-        text = _KUBECONFIG.format(user=json.dumps(user), token=token, ca=b64encode(ca).decode())
-        self.kubeconfig(user).write_text(text.lstrip(), encoding="utf-8")
 
     def kubeconfig(self, user: str) -> Path:
         """Return the file of a user's kubeconfig: one context, the address every cell sees."""
         return self.kube / f"{user.replace(':', '-')}.yaml"
 
-    # ------------------------------------------------------------------ API
     def ask(self, method: str, path: str, body: Any = None, content: str = "json") -> Any:
         """Call the API as its administrator, on a connection to the proven process.
 
@@ -335,7 +281,10 @@ class ApiServer(Server):
         """Return whether every definition is served."""
         found = await self.call("GET", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions")
         states = [
-            {each["type"]: each["status"] for each in item.get("status", {}).get("conditions", ())}
+            {
+                each["type"]: each["status"]
+                for each in (item.get("status") or {}).get("conditions") or ()
+            }
             for item in found["items"]
         ]
         return all(state.get("Established") == "True" for state in states)
@@ -364,30 +313,16 @@ class ApiServer(Server):
         return {"marker": marker["data"]["value"], "system": system["metadata"]["uid"]}
 
     async def identify(self) -> str:
-        """Compare the marker and kube-system's UID, over TLS with this sandbox's own authority.
-
-        Without its store the authority must do, so that what was begun can still be taken back.
-        """
+        """Compare the marker and kube-system's UID, over TLS with this sandbox's own authority."""
         try:
-            if not self.etcd.running:
-                await asyncio.to_thread(self._greet)
-                return "process and certificate authority (its store does not run)"
             seen = await self._seen()
         except ssl.SSLError as error:
             raise BoundaryError(f"{self.name} has not this sandbox's certificate") from error
         if seen != self.site.state()["identity"][self.name]:
             raise BoundaryError(f"{self.name} is not the cluster this sandbox made")
-        return "process, certificate authority, kube-system's UID and a secret marker"
+        return "certificate authority, kube-system's UID and a secret marker"
 
-    def _greet(self) -> None:
-        connection = _Tls(self, (self.data / "ca.crt").read_text(encoding="ascii"))
-        connection.connect()
-        connection.close()
-
-    def version(self) -> str:
-        """Return the program's version."""
-        return self.versions["kube-apiserver"]
-
+    # ------------------------------------------------------------------ clients
     def step_environment(self) -> dict[str, str]:
         """Return where kubectl finds the kubeconfig of the steps' user."""
         return {"KUBECONFIG": "/kb/kubeconfig"}
@@ -404,6 +339,96 @@ class ApiServer(Server):
     def question(self) -> Mapping[str, Any]:
         """Return the prober's client and its kubeconfig."""
         return {"kubectl": f"{PROGRAMS}/kubectl", "kubeconfig": "/run/observer"}
+
+
+class ApiServer(KubernetesApi):
+    """kube-apiserver with RBAC; static tokens, one for each user of the profile."""
+
+    def __init__(
+        self, part: Kubernetes, site: Site, versions: Mapping[str, str], etcd: EtcdServer
+    ) -> None:
+        super().__init__(part, site)
+        self.versions = versions
+        self.etcd = etcd
+        self.needs = (etcd,)
+
+    def command(self) -> Sequence[str]:
+        """Run it behind its relay: it listens on TCP only."""
+        flags = {
+            "etcd-servers": f"unix:///kb/d/etcd/{self.etcd.socket_name}",
+            "bind-address": "127.0.0.1",
+            "secure-port": str(self.port),
+            "advertise-address": _ADDRESS,
+            "endpoint-reconciler-type": "none",
+            "tls-cert-file": "/kb/data/server.crt",
+            "tls-private-key-file": "/kb/data/server.key",
+            "cert-dir": "/kb/data/certs",
+            "authorization-mode": "RBAC",
+            "anonymous-auth": "false",
+            "token-auth-file": "/kb/data/tokens.csv",
+            "service-cluster-ip-range": _SERVICES,
+            "service-account-issuer": "https://127.0.0.1:6443",
+            "service-account-key-file": "/kb/data/accounts.key",
+            "service-account-signing-key-file": "/kb/data/accounts.key",
+            "egress-selector-config-file": "/kb/data/egress.yaml",
+            "enable-priority-and-fairness": "false",
+            "profiling": "false",
+            "v": "1",
+        }
+        options = [f"--{name}={value}" for name, value in flags.items()]
+        relay = relayed("--serve", f"/kb/s/{self.socket_name}={self.port}")
+        return (*relay, f"{PROGRAMS}/kube-apiserver", *options)
+
+    def binds(self) -> Sequence[Bind]:
+        """See its own data, its own socket folder, and the door of etcd."""
+        own = (("--bind", str(self.data), "/kb/data"), ("--bind", str(self.sockets), "/kb/s"))
+        return (*own, self.etcd.door_bind())
+
+    def before_start(self) -> None:
+        """Remove the socket of a killed predecessor."""
+        remove(self.socket)
+
+    def can_restore(self) -> bool:
+        """While its store runs it follows the store; its own files never change."""
+        return self.running and self.etcd.running
+
+    def can_go_ahead(self) -> bool:
+        """It takes seconds to start, and follows its store meanwhile."""
+        return not self.running and self.etcd.running
+
+    async def create(self) -> None:
+        """Make its keys, and a token for each user."""
+        from kbtool.sandbox.components.pki import authority, signing_key
+
+        keys = authority(f"kb-{self.site.id}", ("kubernetes", "localhost"), ("127.0.0.1",))
+        self._keep("server.crt", keys.certificate)
+        self._keep("server.key", keys.key)
+        self._keep("accounts.key", await asyncio.to_thread(signing_key))
+        self._keep("egress.yaml", _EGRESS.encode())
+        self._keep("tokens.csv", self.make_tokens().encode())
+        self.write_kubeconfigs(keys.ca)
+
+    async def identify(self) -> str:
+        """Prove it as every API server is; the process behind the connection is proven too.
+
+        Without its store the authority must do, so that what was begun can still be taken back.
+        """
+        if self.etcd.running:
+            return f"process, {await super().identify()}"
+        try:
+            await asyncio.to_thread(self._greet)
+        except ssl.SSLError as error:
+            raise BoundaryError(f"{self.name} has not this sandbox's certificate") from error
+        return "process and certificate authority (its store does not run)"
+
+    def _greet(self) -> None:
+        connection = _Tls(self, (self.data / "ca.crt").read_text(encoding="ascii"))
+        connection.connect()
+        connection.close()
+
+    def version(self) -> str:
+        """Return the program's version."""
+        return self.versions["kube-apiserver"]
 
 
 class ControllerManager(Server):

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from kbtool.errors import BoundaryError
-from kbtool.sandbox.components.kubernetes import ApiServer
+from kbtool.sandbox.components.kubernetes import KubernetesApi
 from kbtool.sandbox.components.server import Server, relayed
 from kbtool.sandbox.profile import Model
 from kbtool.sandbox.site import Bind, Site
@@ -23,7 +23,7 @@ class ModelServer(Server):
         """Take the servers made so far, of which it finds those it needs."""
         super().__init__(model.name, site)
         self.model = model
-        self.api = [each for each in servers.values() if isinstance(each, ApiServer)]
+        self.api = [each for each in servers.values() if isinstance(each, KubernetesApi)]
         self.needs = [*self.api, *(servers[name] for name in model.needs)]
         self.code = site.folder("etc", f"models/{model.name}")
 

@@ -67,3 +67,15 @@ json.dump({"apiVersion": "v1", "kind": "List", "items": kept}, sys.stdout, inden
 ' > /kb/hosts/pi1/var/backups/longhorn/volumes.yaml
 
 kubectl -n erp wait deployment/erp --for=jsonpath='{.status.readyReplicas}'=1 --timeout=60s
+
+# The application logs in by itself too, as where there is no cluster, and writes with its credential.
+(
+  umask 077
+  HOME="$PWD"
+  bao write -field=token auth/approle/login \
+    role_id=@"$KB_SECRETS/ERP_ROLE_ID" secret_id=@"$KB_SECRETS/ERP_SECRET_ID" > ~/.vault-token
+  bao read postgres/creds/erp > lease
+  awk '$1 == "username" { u = $2 } $1 == "password" { p = $2 } END { print "*:*:*:" u ":" p }' lease > .pgpass
+  export PGPASSFILE="$PWD/.pgpass" PGUSER="$(awk '$1 == "username" { print $2 }' lease)"
+  psql -XqAt -v ON_ERROR_STOP=1 -c "INSERT INTO recovery_check (note) VALUES ('seeded')"
+)

@@ -2,20 +2,23 @@
 
 import pytest
 from support.kubernetes import reachable
-from support.sandbox import ROOT, fresh
+from support.profiles import PROFILES, lacks
+from support.sandbox import fresh
 
-from kbtool.sandbox.profile import Kubernetes, load_profiles
+from kbtool.sandbox.profile import Kubernetes
 
-PROFILES = [
+CLUSTERS = [
     profile
-    for profile in load_profiles(ROOT / "sandbox" / "profiles")
+    for profile in PROFILES.values()
     if any(isinstance(part, Kubernetes) for part in profile.components.values())
 ]
 
 
-@pytest.fixture(scope="session", params=PROFILES, ids=lambda profile: profile.name)
+@pytest.fixture(scope="session", params=CLUSTERS, ids=lambda profile: profile.name)
 def cluster(request, programs, tmp_path_factory):
     """The administrator's kubeconfig in a sandbox of each profile that has Kubernetes."""
+    if missing := lacks(request.param):
+        pytest.skip(f"profile {request.param.name} cannot start here: {', '.join(missing)}")
     folder = tmp_path_factory.mktemp("conformance")
     with fresh(request.param, folder) as sandbox, reachable(sandbox, folder) as config:
         yield config

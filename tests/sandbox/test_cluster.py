@@ -1,0 +1,272 @@
+"""The profile `k3d` on a real engine, with a stand-in for k3d: keeper, nodes, identity, reset, end.
+
+Skipped where no engine answers. A privileged container is not needed, and nothing is pulled.
+"""
+
+import dataclasses
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import time
+from pathlib import Path
+
+import pytest
+from support.profiles import PROFILES, shows
+from support.sandbox import ROOT, eventually, fresh, output, own_secret, run
+
+from kbtool.errors import BoundaryError, SandboxError, UsageError
+from kbtool.runbook.drill import confined
+from kbtool.runbook.ports import K8sQuery
+from kbtool.sandbox.engine import cluster_name
+from kbtool.sandbox.launch import down
+from kbtool.sandbox.process import end, marked
+
+IMAGE = "localhost/kbtool/node:1"
+STANDIN = ROOT / "tests" / "support" / "standin_k3d.py"
+PROFILE = PROFILES["k3d"]
+
+
+def answers():
+    try:
+        done = subprocess.run(["docker", "version"], capture_output=True, check=False, timeout=20)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
+
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(1800),
+    pytest.mark.skipif(not answers(), reason="no container engine answers"),
+]
+
+
+@pytest.fixture(scope="module")
+def image(programs):
+    """A node's image: a shell, etcd and kube-apiserver, all linked statically."""
+    busybox = os.environ.get("KBTOOL_TEST_BUSYBOX") or shutil.which("busybox")
+    if not busybox:
+        pytest.skip("no static busybox for the nodes")
+    target = io.BytesIO()
+    with tarfile.open(fileobj=target, mode="w") as tar:
+        for folder in ("bin", "tmp", "data", "etc"):
+            entry = tarfile.TarInfo(folder)
+            entry.type, entry.mode = tarfile.DIRTYPE, 0o755
+            tar.addfile(entry)
+        tar.add(busybox, "bin/busybox")
+        for name in ("etcd", "kube-apiserver"):
+            tar.add(programs / name, f"bin/{name}")
+        for name in ("sh", "cat", "rm", "mkdir", "sleep", "id", "echo", "ls", "kill", "hostname"):
+            link = tarfile.TarInfo(f"bin/{name}")
+            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
+            tar.addfile(link)
+    command = ["docker", "import", "-", IMAGE]
+    subprocess.run(command, input=target.getvalue(), capture_output=True, check=True)
+    return IMAGE
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    """A folder of programs in which the stand-in is called k3d."""
+    folder = tmp_path_factory.mktemp("programs")
+    script = folder / "k3d"
+    script.write_text(f'#!/bin/sh\nexec {sys.executable} {STANDIN} "$@"\n')
+    script.chmod(0o755)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def profile(image):
+    """The profile of this project, but for its images; and the seed without kubelets."""
+    part = dataclasses.replace(PROFILE.cluster, image=image, tools=image)
+    return dataclasses.replace(
+        PROFILE, components={**PROFILE.components, "kubernetes": part}, digest="standin"
+    )
+
+
+@pytest.fixture(scope="module")
+def box(profile, path, tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", f"{path}:{os.environ['PATH']}")
+        with fresh(profile, tmp_path_factory.mktemp("cluster")) as sandbox:
+            yield sandbox
+
+
+def docker(*arguments):
+    done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=True)
+    return done.stdout.split()
+
+
+def remains(identifier):
+    """Every object of the engine that belongs to a sandbox."""
+    name = cluster_name(identifier)
+    label = ("--filter", f"label=k3d.cluster={name}", "--quiet")
+    found = docker("ps", "--all", *label)
+    return found + docker("network", "ls", *label) + docker("volume", "ls", *label)
+
+
+def test_it_comes_up_proves_itself_and_says_that_its_boundary_is_weak(box):
+    seen = box.describe()
+    confined(seen)
+    assert seen.boundary.startswith("weak: ")
+    proofs = {each.name: each.detail for each in seen.layers if each.name.startswith("identity")}
+    assert proofs["identity of kubernetes"].startswith("certificate authority")
+    states = {name: part["state"] for name, part in box.status()["parts"].items()}
+    assert states == {"postgres": "running", "kubernetes": "running", "vault": "unsealed"}
+    assert "operator" in output(box, "kubectl auth whoami")
+    assert run(box, "kubectl auth can-i '*' '*'", timeout=60).exit == 1
+    assert run(box, "kubectl auth can-i create pods", timeout=60).exit == 1
+    assert box.observe(K8sQuery("namespaces/erp", None), 20).status == "value"
+
+
+def test_nodes_have_no_folder_of_the_host_and_no_socket_of_the_engine(box):
+    name = cluster_name(box.record.id)
+    for node in docker("ps", "--filter", f"label=k3d.cluster={name}", "--format", "{{.Names}}"):
+        (seen,) = json.loads("".join(docker("inspect", node)))
+        assert [mount["Type"] for mount in seen["Mounts"]] == ["volume"]
+        assert seen["HostConfig"]["Memory"] == 2 << 30
+        assert seen["HostConfig"]["PidsLimit"] == 4096
+
+
+def test_the_engine_is_out_of_reach_of_steps(box):
+    assert run(box, "ls /var/run/docker.sock").exit != 0
+    assert run(box, "ls /sb /kb/keeper").exit != 0
+
+
+# ---------------------------------------------------------------------- steps on nodes
+def test_a_step_on_a_host_runs_in_that_node_and_leaves_no_file(box):
+    names = [output(box, "hostname", on=host, shell="sh") for host in ("pi1", "pi2", "pi3")]
+    name = cluster_name(box.record.id)
+    assert len(set(names)) == 3
+    assert output(box, "echo $((40 + 2)); ls /bin/etcd", on="pi1", shell="sh") == "42\n/bin/etcd"
+    done = run(box, "echo out; echo err >&2; exit 7", on="pi2", shell="sh")
+    assert (done.exit, done.stdout, done.stderr) == (7, "out\n", "err\n")
+    assert docker("exec", f"k3d-{name}-agent-0", "ls", "-d", "/bin") == ["/bin"]
+    assert "kbtool-step" not in " ".join(docker("exec", f"k3d-{name}-agent-0", "ls", "/"))
+    with pytest.raises(BoundaryError, match="no host pi9"):
+        run(box, "true", on="pi9")
+
+
+def test_values_secrets_and_files_reach_a_node_as_files_only(box):
+    value = "x\"; exit 9 #\n$(id) 'y"
+    script = 'printf "%s" "$VALUE"; cat a/b.yml; cat "$KB_SECRETS/UNSEAL_KEY"; cat /proc/*/cmdline'
+    done = run(
+        box,
+        script,
+        on="pi2",
+        shell="sh",
+        env={"VALUE": value},
+        files={"a/b.yml": b"data\n"},
+        secrets=("UNSEAL_KEY",),
+    )
+    assert done.stdout.startswith(f"{value}data\n"), done
+    assert done.leaked == ("UNSEAL_KEY",)
+    assert own_secret(box, "step/UNSEAL_KEY") not in done.stdout
+
+
+def test_a_step_on_a_node_ends_with_its_time_and_all_it_started(box):
+    before = time.monotonic()
+    script = "sleep 7001 & (sleep 7002 & sleep 7003) & echo begun; sleep 7004"
+    done = run(box, script, timeout=2, on="pi3", shell="sh")
+    assert done.timed_out or done.exit == 137
+    assert done.stdout == "begun\n"
+    assert time.monotonic() - before < 15
+    node = f"k3d-{cluster_name(box.record.id)}-agent-1"
+
+    def left():
+        return [word for word in docker("top", node, "-eo", "pid,args") if word.startswith("700")]
+
+    eventually(left, [], within=10)
+
+
+def test_nobody_types_on_a_node(box):
+    with pytest.raises(SandboxError, match="has no terminal"):
+        run(box, "read -r x", on="pi1", shell="sh", types=("UNSEAL_KEY",))
+
+
+# ---------------------------------------------------------------------- faults, reset, end
+def test_without_its_server_the_api_is_gone_and_reset_makes_another_cluster(box):
+    before = own_secret(box, "kubernetes.identity")
+    assert box.inject("api-unavailable").seen
+    assert run(box, "kubectl get --raw /readyz --request-timeout=2s", timeout=30).exit != 0
+    assert box.dead() == ()
+    box.reset()
+    assert own_secret(box, "kubernetes.identity") != before
+    assert output(box, "kubectl get --raw /readyz") == "ok"
+    box.describe()
+
+
+def test_a_power_cut_ends_every_node_and_seals_vault(box):
+    assert box.inject("power-cut").seen
+    assert box.status()["parts"]["kubernetes"]["state"] == "0 of 3 nodes"
+    assert shows(box, "`http vault/v1/sys/seal-status {.sealed} == true`")
+    box.reset()
+    assert box.status()["parts"]["kubernetes"]["state"] == "running"
+
+
+def test_another_cluster_behind_the_keeper_is_refused(box):
+    node = f"k3d-{cluster_name(box.record.id)}-server-0"
+    marker = "/api/v1/namespaces/kube-system/configmaps/kbtool-identity"
+    admin = box.entry.cell / "etc" / "kube" / "kbtool-admin.yaml"
+    token = admin.read_text().split("token: ")[1].split("}")[0]
+    port = docker("port", node, "6443/tcp")[0]
+    change = ["-X", "PATCH", "-H", "Content-Type: application/merge-patch+json"]
+    change += ["-d", '{"data":{"value":"production"}}', "-H", f"Authorization: Bearer {token}"]
+    address = f"https://{port}{marker}"
+    subprocess.run(["curl", "-skf", *change, address], check=True, capture_output=True)
+    with pytest.raises(BoundaryError, match="not the cluster this sandbox made"):
+        run(box, "true")
+    box.reset()
+    assert run(box, "true").exit == 0
+
+
+def test_it_cannot_be_kept(box):
+    with pytest.raises(UsageError, match="cannot be kept"):
+        down(box.entry, keep=True)
+
+
+@pytest.mark.parametrize("victim", ["supervisor", "keeper"])
+def test_whoever_is_killed_nothing_stays(profile, path, tmp_path, monkeypatch, victim):
+    monkeypatch.setenv("PATH", f"{path}:{os.environ['PATH']}")
+    with fresh(profile, tmp_path) as sandbox:
+        identifier = sandbox.record.id
+        assert remains(identifier)
+        if victim == "supervisor":
+            end(sandbox.record.supervisor)
+            eventually(lambda: remains(identifier), [], within=60)
+            eventually(lambda: list(marked(identifier)), [], within=10)
+        else:
+            keepers = [p for p in marked(identifier) if b"keeper" in _command(p.pid)]
+            assert len(keepers) == 1
+            end(keepers[0])
+            assert sandbox.dead() == ("kubernetes",)
+    assert remains(identifier) == []
+
+
+def _command(pid):
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def test_a_cluster_that_cannot_be_made_leaves_nothing(profile, path, tmp_path, monkeypatch):
+    folder = tmp_path / "broken"
+    folder.mkdir()
+    script = folder / "k3d"
+    script.write_text(
+        f'#!/bin/sh\n{sys.executable} {STANDIN} "$@"\n[ "$1" = cluster ] || exit 0\n'
+        "echo 'ERRO[0001] failed Cluster Creation: out of luck' >&2; exit 1\n"
+    )
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    ours = ("ps", "--all", "--quiet", "--filter", "name=k3d-kb-")
+    before = docker(*ours)
+    with (
+        pytest.raises(SandboxError, match="failed Cluster Creation: out of luck"),
+        fresh(profile, tmp_path / "state"),
+    ):
+        raise AssertionError("it started")
+    assert list((tmp_path / "state" / "sandboxes").iterdir()) == []
+    assert docker(*ours) == before
