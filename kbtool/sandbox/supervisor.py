@@ -21,6 +21,7 @@ from kbtool.runbook.judge import judge, query_of
 from kbtool.runbook.ports import Observation
 from kbtool.sandbox import snapshot
 from kbtool.sandbox.cell import HOME, PROGRAMS
+from kbtool.sandbox.components.guest import GATEWAYS, GuestServer
 from kbtool.sandbox.components.kubernetes import ApiServer, ControllerManager, EtcdServer
 from kbtool.sandbox.components.model import ModelServer
 from kbtool.sandbox.components.openbao import OpenBaoServer
@@ -77,6 +78,8 @@ class Supervisor:
             servers |= {server.name: server for server in self._servers_of(part, servers)}
         for model in self.profile.models.values():
             servers[model.name] = ModelServer(model, self.site, servers)
+        for name, guest in self.profile.guests.items():
+            servers[name] = GuestServer(guest, self.site, self.boot["guests"][name], servers)
         return servers
 
     def _servers_of(self, part: Component, others: Mapping[str, Server]) -> Sequence[Server]:
@@ -90,6 +93,11 @@ class Supervisor:
             return [etcd, api, ControllerManager(self.site, versions, api)]
         needed = [others[name] for name in (part.database, part.kubernetes) if name]
         return [OpenBaoServer(part, self.site, needed)]
+
+    @property
+    def guests(self) -> dict[str, GuestServer]:
+        """The hosts that are machines."""
+        return {name: each for name, each in self.servers.items() if isinstance(each, GuestServer)}
 
     @property
     def doors(self) -> dict[str, Server]:
@@ -330,6 +338,8 @@ class Supervisor:
         proofs = await self.identify()
         script = inside_view(request["tcp"], request["abstract"], request["file"], request["path"])
         seen = await self._run_block(script, (), 30.0, shell="sh")
+        outward = [(host, request["tcp"]) for host in GATEWAYS]
+        reached = {name: await each.reached(outward) for name, each in self.guests.items()}
         nets = {}
         for name, server in self.servers.items():
             if server.running:
@@ -339,6 +349,7 @@ class Supervisor:
             "seen": seen,
             "own": {"uid": os.getuid(), "interfaces": _interfaces(os.getpid())},
             "servers": nets,
+            "guests": reached,
             "real": {name: server.real for name, server in self.servers.items()},
             "versions": {name: server.version() for name, server in self.servers.items()},
         }
@@ -419,6 +430,8 @@ class Supervisor:
         return {}
 
     async def _stop(self, request: Message) -> Message:
+        if request["keep"]:
+            await asyncio.gather(*(guest.keep() for guest in self.guests.values()))
         await self.shut()
         if request["keep"]:
             await snapshot.save(self.site.home / "data", self._kept)
@@ -437,7 +450,7 @@ class Supervisor:
     # ------------------------------------------------------------------ steps
     def _new_step(self) -> StepRun:
         self._steps += 1
-        return StepRun(self.site, self.doors, self._steps, self.profile.hosts)
+        return StepRun(self.site, self.doors, self._steps, self.profile.hosts, self.guests)
 
     def _make_hosts(self) -> None:
         for host, folders in self.profile.hosts.items():
@@ -545,6 +558,7 @@ async def _terminal(
         loop.remove_reader(master)
     step.kill()
     os.close(master)
+    await step.leave()
 
 
 def _interfaces(pid: int) -> list[str]:
