@@ -12,6 +12,7 @@ import json
 import os
 import resource
 import shutil
+import signal
 import socket
 import stat
 import subprocess
@@ -47,7 +48,7 @@ def line() -> None:
             OWN.mkdir(mode=0o700, exist_ok=True)
             take(source, archive, request.get("size", 0))
             answer = REQUESTS[request["op"]](request, archive)
-        except (OSError, subprocess.SubprocessError, KeyError) as error:
+        except (OSError, KeyError) as error:
             answer = {"error": f"{type(error).__name__}: {error}"}
         size = archive.stat().st_size if answer.get("archive") else 0
         sink.write(json.dumps({**answer, "size": size}).encode() + b"\n")
@@ -74,8 +75,16 @@ def enrol(request: Message, archive: Path) -> Message:
     wake(request, archive)
     for path, text in request["files"].items():
         write(Path(path), text)
-    subprocess.run(["systemctl", "restart", "ssh"], check=True, stdin=subprocess.DEVNULL)
+    tell(["systemctl", "restart", "ssh"])
     return {}
+
+
+def tell(command: list[str], given: bytes = b"") -> None:
+    """Run a command of the guest to a good end."""
+    done = subprocess.run(command, input=given, capture_output=True, check=False)
+    if done.returncode != 0:
+        said = done.stderr.decode(errors="replace").strip()[-300:]
+        raise OSError(f"{command[0]}: exit {done.returncode}: {said}")
 
 
 def write(path: Path, text: str) -> None:
@@ -115,15 +124,13 @@ def connects(host: str, port: int) -> bool:
 
 def begin(request: Message, archive: Path) -> Message:
     """Lay out a step: its folder, its secrets, and the folders of the host it shows."""
-    if stepping():
-        raise OSError("another step is under way in this guest")
     clear()
     for folder in request["folders"]:
         empty(Path(folder))
     for folder in (KB, SECRETS):
         folder.mkdir(mode=0o755, exist_ok=True)
     unpack = ["tar", "--extract", "--preserve-permissions", "--same-owner", "--numeric-owner"]
-    subprocess.run([*unpack, "-f", str(archive), "-C", "/"], check=True, stdin=subprocess.DEVNULL)
+    tell([*unpack, "-f", str(archive), "-C", "/"])
     (KB / "home").mkdir(exist_ok=True)
     os.chown(KB / "home", UID, UID)
     for folder in request["folders"]:
@@ -139,9 +146,10 @@ def end(request: Message, archive: Path) -> Message:
     before, after = json.loads((OWN / "before").read_text()), seen(request["folders"])
     changed = [path for path, what in after.items() if before.get(path) != what]
     names = b"".join(os.fsencode(path.lstrip("/")) + b"\0" for path in changed)
-    pack = ["tar", "--create", "--sparse", "--format=posix", "--no-recursion", "--null"]
-    command = [*pack, "--verbatim-files-from", "--files-from=-", "-f", str(archive), "-C", "/"]
-    subprocess.run(command, input=names, check=True, stdout=subprocess.DEVNULL)
+    pack = ["tar", "--create", "--sparse", "--format=posix", "--no-recursion", "-f", str(archive)]
+    pack += ["-C", "/", "--null", "--verbatim-files-from", "--files-from=-"]
+    if names:
+        tell(pack, names)
     clear()
     return {"archive": bool(changed), "deleted": [path for path in before if path not in after]}
 
@@ -227,6 +235,7 @@ def run() -> None:
         os.setresgid(UID, UID, UID)
         os.setresuid(UID, UID, UID)
         no_new_privileges()
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, and its children would
         os.chdir(KB / "work")
         os.umask(0o022)
         os.execve(argv[0], argv, environment)  # noqa: S606 - what the runbook says

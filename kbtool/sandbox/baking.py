@@ -86,9 +86,9 @@ rm /usr/sbin/policy-rc.d
 left=$(dpkg --audit)
 depmod
 systemd-machine-id-setup
+cp -a /overlay/. /
 systemctl enable {services}
 useradd --uid 1000 --home-dir /kb/home --shell /bin/bash kb
-cp -a /overlay/. /
 rm -r /overlay /configure
 [ -z "$left" ] && echo {configured}
 sync
@@ -265,7 +265,6 @@ class _Oven:
     def _disk(self) -> None:
         tree, guest = self.folder / "tree", self.guest
         shutil.copytree(guest.overlay, tree / "overlay", symlinks=True)
-        shutil.copytree(guest.overlay, tree, symlinks=True, dirs_exist_ok=True)
         services = " ".join(guest.enable)
         script = _CONFIGURE.replace("{services}", services).replace("{configured}", _CONFIGURED)
         (tree / "configure").write_text(script, encoding="ascii")

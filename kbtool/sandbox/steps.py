@@ -87,6 +87,13 @@ class StepRun:
             SandboxError: it names a secret this sandbox did not make, or no cell could be made.
         """
         self._write(action)
+        try:
+            await self._launch(action)
+        except BaseException:
+            await self.leave()
+            raise
+
+    async def _launch(self, action: Mapping[str, Any]) -> None:
         tty = bool(action["types"]) or bool(action.get("tty"))
         doors = self._doors(action["endpoints"])
         block = [f"/bin/{action['shell']}", *action["flags"], "/kb/step/block"]
@@ -208,8 +215,9 @@ class StepRun:
         await asyncio.gather(*readers)
         if self._master is not None:
             os.close(self._master)
+        seconds = time.monotonic() - began
         await self.leave()
-        return self._completed(spawned.process.returncode or 0, time.monotonic() - began)
+        return self._completed(spawned.process.returncode or 0, seconds)
 
     async def leave(self) -> None:
         """End what is left of it on its host, and remove its folder."""

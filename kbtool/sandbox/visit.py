@@ -5,6 +5,7 @@ step finds them as they were when it began, and who looks from here sees what it
 No folder is shared: a mount could not show the holes of a sparse file, and would stay open.
 """
 
+import asyncio
 import json
 import shutil
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,7 @@ from kbtool.sandbox.components.server import Server
 from kbtool.sandbox.site import Bind, Site
 from kbtool.sandbox.snapshot import pack
 
+_ENTER_WITHIN: Final = 60.0  # while the step before is cleared away
 _OWNER: Final = "1000"  # the steps' user in the guest
 # Nothing of the archive lands elsewhere: only the host's folders can be written in that cell.
 _UNPACK: Final = """
@@ -39,6 +41,7 @@ class Visit:
         self.guest = guest
         self.folders = folders
         self.folder = folder
+        self.entered = False
 
     async def begin(
         self, action: Mapping[str, Any], block: Sequence[str], doors: Sequence[Server], *, tty: bool
@@ -53,10 +56,18 @@ class Visit:
         (self.folder / "step" / "argv.json").write_text(json.dumps(block), encoding="utf-8")
         self._files(action["secrets"], doors)
         archive = self.folder / "archive"
+        await self._enter()
         await self._pack(archive)
         await self.guest.begin_step(archive, self.folders)
         archive.unlink()
         return self.guest.ssh("step", doors, tty=tty), self._cell()
+
+    async def _enter(self) -> None:
+        try:
+            await asyncio.wait_for(self.guest.visited.acquire(), _ENTER_WITHIN)
+        except TimeoutError as error:
+            raise SandboxError(f"another step is under way on {self.guest.name}") from error
+        self.entered = True
 
     def _files(self, names: Sequence[str], doors: Sequence[Server]) -> None:
         """Gather the secrets a step names, and what clients of the servers need, by their place."""
@@ -96,7 +107,14 @@ class Visit:
         Raises:
             SandboxError: it could not be carried back whole.
         """
-        archive, deleted = await self.guest.end_step(self.folders)
+        if not self.entered:
+            return
+        try:
+            await self._carry_back(*await self.guest.end_step(self.folders))
+        finally:
+            self.guest.visited.release()
+
+    async def _carry_back(self, archive: bytes, deleted: Sequence[str]) -> None:
         if not archive and not deleted:
             return
         place = self.folder / "back"

@@ -107,6 +107,7 @@ class GuestServer(Server):
         self.ports = sorted(each.port for each in others.values() if each.open_to_steps)
         self.disk = site.folder("guests", guest.name)
         self.keys = site.folder("etc", f"ssh/{guest.name}")
+        self.visited = asyncio.Lock()  # by a step
         self._line: Line | None = None
 
     # ------------------------------------------------------------------ the machine
