@@ -24,7 +24,7 @@ from kbtool.runbook.evidence import (
 )
 from kbtool.runbook.last_verified import verified_edit
 from kbtool.runbook.plan import Plan
-from kbtool.runbook.ports import Clock, Description
+from kbtool.runbook.ports import Clock, Description, Fact
 from kbtool.sandbox.client import LiveSandbox
 from kbtool.sandbox.profile import Profile
 from kbtool.sandbox.stage import load_parity
@@ -189,9 +189,27 @@ def mutate(
         keeper = OutputKeeper(journal, {})
         drilled = Drill(plan, sandbox, clock, keeper.record, files_of(opened, plan), keeper.outputs)
         found = drilled.mutants(told)
+        steps = plan.steps
+        verdicts = useless(steps, found), self_healing(steps, found), unsound(found)
+        journal.record(_ended(Mutated(journal.run, found, *verdicts)))
+    except KbError as error:
+        journal.record({"kind": "ended", "verdict": "error", "reason": error.message})
+        raise
+    except KeyboardInterrupt:
+        journal.record({"kind": "ended", "verdict": "interrupted", "reason": "Ctrl-C"})
+        raise
     finally:
         sandbox.remove()
         journal.close()
-    steps = plan.steps
-    verdicts = useless(steps, found), self_healing(steps, found), unsound(found)
     return Mutated(journal.run, found, *verdicts)
+
+
+def _ended(mutated: Mutated) -> Fact:
+    """Say of the whole run what its last mutant does not: whether each step is needed."""
+    lists = (
+        ("not needed", mutated.useless),
+        ("heals itself", mutated.healing),
+        ("red with every step", mutated.unsound),
+    )
+    reason = "; ".join(f"{words}: {', '.join(names)}" for words, names in lists if names)
+    return {"kind": "ended", "verdict": "red" if reason else "green", "reason": reason}

@@ -22,7 +22,9 @@ SECRETS: Final = "/run/secrets"  # inside the cells of steps
 PROGRAMS: Final = "/opt/kb"  # inside all cells: the control plane's programs, where there are some
 IMAGES: Final = "/opt/guests"  # inside the outer cell: a folder for each guest
 _LINKED: Final = ("/bin", "/sbin", "/lib", "/lib32", "/lib64")
-_ETC: Final = ("/etc/ld.so.cache", "/etc/alternatives")
+_ETC: Final = ("/etc/alternatives",)
+
+LINKER: Final = "/etc/ld.so.cache"
 
 Argv = list[str]
 
@@ -65,8 +67,11 @@ def _parents(paths: Iterable[str]) -> Iterator[str]:
                 yield from ("--perms", "0755", "--dir", str(parent))
 
 
-def _view() -> Argv:
-    """The read-only allow list that all cells share. Never `/`, never a folder above HOME."""
+def _view(*files: str) -> Argv:
+    """The read-only allow list that all cells share, and `files` with it.
+
+    Never `/`, never a folder above HOME.
+    """
     home = os.path.realpath(os.environ.get("HOME") or "/nonexistent")
     roots = _roots()
     for root in roots:
@@ -80,8 +85,9 @@ def _view() -> Argv:
             argv += ["--symlink", os.readlink(top), top]
         elif os.path.isdir(top):
             argv += ["--ro-bind", top, top]
-    argv += [*_parents([*roots, *_ETC])]
-    for path in [*roots, *(path for path in _ETC if os.path.exists(path))]:
+    shown = [*roots, *(path for path in (*_ETC, *files) if os.path.exists(path))]
+    argv += _parents(shown)
+    for path in shown:
         argv += ["--ro-bind", path, path]
     return argv
 
@@ -124,7 +130,7 @@ def outer(
     binds += ["--bind", str(folder), HOME, "--chdir", "/"]
     # Open to all, in a folder open to the sandbox's own uid alone.
     binds += ["--perms", "1777", "--size", str(DATA_MAX), "--tmpfs", f"{HOME}/data"]
-    return [*prefix, *shared, *environment, *mounts, *_view(), *binds, "--", *command]
+    return [*prefix, *shared, *environment, *mounts, *_view(LINKER), *binds, "--", *command]
 
 
 def inner(
@@ -158,6 +164,7 @@ def inner(
     argv += _programs(PROGRAMS) if os.path.isdir(PROGRAMS) else []
     for name in ("passwd", "group", "hosts"):
         argv += ["--ro-bind", f"{HOME}/etc/{name}", f"/etc/{name}"]
+    argv += ["--ro-bind-try", f"{HOME}{LINKER}", LINKER]  # not every system has one
     for how, outside, inside in binds:
         argv += [how, outside, inside]
     # Last: what bubblewrap made for mount points is a tmpfs without a limit.

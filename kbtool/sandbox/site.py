@@ -1,10 +1,12 @@
 """What the supervisor works with: the sandbox's folder, its secrets, and starting cells."""
 
 import asyncio
+import contextlib
 import json
 import os
 import re
 import secrets
+import shutil
 from asyncio.subprocess import DEVNULL, Process
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from kbtool.errors import SandboxError
-from kbtool.sandbox.cell import HOME, inner, read_info
+from kbtool.sandbox.cell import HOME, LINKER, inner, read_info
 from kbtool.sandbox.process import MARK, Proc, end, proc
 
 Bind = tuple[str, str, str]
@@ -54,6 +56,12 @@ class Site:
             "hosts": "127.0.0.1 localhost kb\n",
         }.items():
             (self.home / "etc" / name).write_text(text, encoding="ascii")
+        self._keep_linker_cache()
+
+    def _keep_linker_cache(self) -> None:
+        """Copy it: whoever installs a package replaces the file, and what is gone binds nowhere."""
+        with contextlib.suppress(FileNotFoundError):
+            shutil.copyfile(LINKER, f"{self.home}{LINKER}")
 
     def folder(self, kind: str, name: str) -> Path:
         """Return (and make) the folder of one server: its data, socket or door."""

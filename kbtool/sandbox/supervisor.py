@@ -412,10 +412,13 @@ class Supervisor:
             await self.probing.close()
             running = {each.name for each in self.servers.values() if each.can_restore()}
             others = [each for each in self.servers.values() if each.name not in running]
+            ahead = [each for each in others if each.can_go_ahead()]
             await asyncio.gather(*(server.stop() for server in others))
+            await asyncio.gather(*(server.launch() for server in ahead))
+            kept = running | {each.name for each in ahead}
             for name in [name for name in reversed(self.servers) if name in running]:
                 await self.servers[name].restore()
-            await snapshot.load(self._seeded, self.site.home / "data", keep=running)
+            await snapshot.load(self._seeded, self.site.home / "data", keep=kept)
             for name in ("home", "work"):
                 shutil.rmtree(self.site.home / name, ignore_errors=True)
                 (self.site.home / name).mkdir(mode=0o700)

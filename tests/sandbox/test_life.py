@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -102,6 +103,23 @@ def test_stop_keep_and_start_again(tmp_path):
     assert kbtool("sandbox", "reset", state=tmp_path)[0] == 0
     assert kbtool("sandbox", "down", state=tmp_path)[0] == 0
     assert list((tmp_path / "sandboxes").iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="takes a mount namespace of its own")
+def test_a_package_installed_meanwhile_does_no_harm(tmp_path):
+    """Installing replaces the linker's cache: the file that cells were made with is gone."""
+    cache = tmp_path / "cache"
+    script = f"""
+        cp /etc/ld.so.cache {cache} && mount --bind {cache} /etc/ld.so.cache
+        {sys.executable} -m kbtool sandbox up && rm {cache}
+        {sys.executable} -m kbtool sandbox reset && {sys.executable} -m kbtool sandbox down
+    """
+    environment = {**os.environ, "KBTOOL_STATE": str(tmp_path)}
+    command = ["unshare", "--mount", "sh", "-euc", script]
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_somebody_elses_process_is_spared():

@@ -42,3 +42,17 @@ def test_every_fault_is_named_at_once(folder):
         load_profile(folder, "embedded")
     assert "strength must be given" in refused.value.message
     assert "did you mean 'strength'?" in refused.value.message
+
+
+@pytest.mark.parametrize("application", ["erp", "canary"])
+def test_a_token_outlives_the_leases_it_takes(application):
+    """Else Vault drops a credential its operator still believes in: after so long all is broken."""
+    vault = load_profile(ROOT / "sandbox/profiles", "controlplane").components["vault"]
+    written = dict(vault.setup)
+    token = written[f"auth/kubernetes/role/{application}"]["token_ttl"]
+    lease = written[f"postgres/roles/{application}"]["default_ttl"]
+    assert seconds(token) >= seconds(lease)
+
+
+def seconds(duration):
+    return int(duration[:-1]) * {"m": 60, "h": 3600}[duration[-1]]

@@ -117,7 +117,8 @@ def test_without_the_unseal_step_it_is_red(base, run, tmp_path):
 def test_every_step_is_needed(run):
     code, text = run("drill", UNSEAL, "--mutate", timeout=280)
     assert code == 0
-    assert re.findall(r"S[123]", text.splitlines()[-1]) == ["S1", "S2", "S3"] or "needed" in text
+    assert re.findall(r"^(S\d): needed$", text, re.MULTILINE) == ["S1", "S2", "S3"]
+    assert last_verdict(run) == "green"
 
 
 def test_a_useless_step_is_named(base, run):
@@ -128,8 +129,15 @@ def test_a_useless_step_is_named(base, run):
         "### S4 [AGENT] Decoration\n\n```sh\necho done\n```\n\n- **Expect**: `stdout =~ /done/`\n\n## See also",
     )
     code, text = run("drill", UNSEAL, "--mutate", "--scenario", "credentials-expired", timeout=280)
+    print(text)
     assert code == 1
-    assert "S4" in text
+    assert "S4: useless" in text
+    assert last_verdict(run) == "red"
+
+
+def last_verdict(run):
+    """The verdict of the whole run, not of its last mutant."""
+    return json.loads(run("runs", "list", "--format", "json")[1])["runs"][0]["verdict"]
 
 
 @pytest.mark.parametrize(

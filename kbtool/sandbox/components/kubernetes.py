@@ -238,6 +238,10 @@ class ApiServer(Server):
         """While its store runs it follows the store; its own files never change."""
         return self.running and self.etcd.running
 
+    def can_go_ahead(self) -> bool:
+        """It takes seconds to start, and follows its store meanwhile."""
+        return not self.running and self.etcd.running
+
     async def create(self) -> None:
         """Make its keys, and a token for each user."""
         from kbtool.sandbox.components.pki import authority, signing_key

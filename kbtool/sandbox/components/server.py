@@ -126,6 +126,10 @@ class Server(ABC):
     async def restore(self) -> None:  # noqa: B027 - see above
         """Go back to the seeded state, running."""
 
+    def can_go_ahead(self) -> bool:
+        """Return whether it may start before the seeded data is back: its own never changes."""
+        return False
+
     async def state(self) -> str:
         """Return its state in a word."""
         return "running" if self.running else "died" if self.died else "stopped"
@@ -175,12 +179,13 @@ class Server(ABC):
         return self.wanted and not self.running
 
     async def start(self) -> None:
-        """Start it and wait until it answers.
+        """Start it, unless it was launched ahead, and wait until it answers.
 
         Raises:
             SandboxError: it ended, or did not answer in time.
         """
-        await self.launch()
+        if not self.running:
+            await self.launch()
         await self.wait_for(self.ready, "ready")
 
     async def launch(self) -> None:
