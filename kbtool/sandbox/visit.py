@@ -60,7 +60,7 @@ class Visit:
         await self._pack(archive)
         await self.guest.begin_step(archive, self.folders)
         archive.unlink()
-        return self.guest.ssh("step", doors, tty=tty), self._cell()
+        return self.guest.ssh("step", doors, tty=tty), self._cell(doors)
 
     async def _enter(self) -> None:
         try:
@@ -91,14 +91,15 @@ class Visit:
         owned = [f"--owner={_OWNER}", f"--group={_OWNER}"]
         await pack(archive, *owned, *moved, *here, *there)
 
-    def _cell(self) -> list[Bind]:
-        """Show the ssh its keys; its folder and environment are empty: the step's are elsewhere."""
+    def _cell(self, doors: Sequence[Server]) -> list[Bind]:
+        """Show the ssh its keys and the doors; folder and environment of the step are elsewhere."""
         for name, text in {"env.json": '{"PATH": "/usr/bin"}', "argv.json": "[]"}.items():
             place = self.folder / "outside" / name
             place.parent.mkdir(exist_ok=True)
             place.write_text(text, encoding="ascii")
         outside = str(self.folder / "outside")
         shown: list[Bind] = [("--ro-bind", outside, "/kb/step"), ("--ro-bind", outside, "/kb/work")]
+        shown += [door.door_bind() for door in doors]
         return [*shown, *self.guest.ssh_binds("step")]
 
     async def end(self) -> None:

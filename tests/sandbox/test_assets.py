@@ -257,7 +257,9 @@ def project(tmp_path, module):
     (folder / "kbtool.toml").write_text("")
     for name in ("profiles", "models"):
         shutil.copytree(ROOT / "sandbox" / name, folder / "sandbox" / name)
-    for path in (folder / "sandbox" / "profiles").glob("*vm.toml"):  # their image is no business here
+    for path in (folder / "sandbox" / "profiles").glob(
+        "*vm.toml"
+    ):  # their image is no business here
         path.unlink()
     module.rename(folder / "sandbox" / "controlplane")
     return folder

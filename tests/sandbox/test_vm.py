@@ -3,15 +3,20 @@
 import json
 import os
 import shutil
-import signal
+import socket
+import subprocess
 import time
 from pathlib import Path
 
 import pytest
-from support.sandbox import ROOT, eventually, fresh, kbtool, output, plant, run
+from support.sandbox import ROOT, eventually, fresh, kbtool, plant, run
 
-from kbtool.errors import BoundaryError, SandboxError, ServerDied
-from kbtool.sandbox.process import end, marked, proc, tree
+from kbtool.errors import BoundaryError, SandboxError
+from kbtool.sandbox import image
+from kbtool.sandbox.bubblewrap import find_bwrap
+from kbtool.sandbox.cell import alone
+from kbtool.sandbox.expose import listening
+from kbtool.sandbox.process import end, marked, tree
 
 pytestmark = pytest.mark.slow
 VIEW = "/var/lib/longhorn"
@@ -165,14 +170,54 @@ for each in sys.argv[1:]:
 ' """
 
 
-def test_nothing_of_this_machine_can_be_reached_from_a_guest(guest, listener):
-    there_ = [
-        f"{host}:{listener.port}" for host in ("10.0.2.2", "127.0.0.1", "10.0.2.3", "198.18.0.1")
-    ]
-    done = there(guest, CONNECTS + " ".join([*there_, "10.0.2.2:2222", "10.0.2.2:22"]))
+def test_nothing_of_this_machine_can_be_reached_from_a_guest(guest, box, listener):
+    """This machine's ports, a door of another sandbox that is open to it, and the outside."""
+    door = box.doors()["vault"]
+    hosts = ("10.0.2.2", "10.0.2.3", "127.0.0.1")
+    with listening(box.entry.cell / door["socket"]) as other:
+        assert (
+            socket.create_connection(("127.0.0.1", other), 2).close() is None
+        )  # from outside: yes
+        places = [f"{host}:{port}" for host in hosts for port in (listener.port, other)]
+        done = there(guest, CONNECTS + " ".join([*places, "198.18.0.1:80", "10.0.2.2:2222"]))
     assert done.exit == 0, done
-    assert {line.split()[1] for line in done.stdout.splitlines()} == {"False"}
+    seen = dict(line.split() for line in done.stdout.splitlines())
+    assert list(seen) == [*places, "198.18.0.1:80", "10.0.2.2:2222"]
+    assert set(seen.values()) == {"False"}
     assert listener.reached == 0
+
+
+@pytest.mark.parametrize(
+    ("restriction", "reached"),
+    [(image.RESTRICTION, [False, False]), ("restrict=off", [True, True])],
+)
+def test_it_is_the_restriction_that_holds_the_guest(machine, tmp_path, restriction, reached):
+    """The positive control: the same guest reaches both where its card is not restricted."""
+    guest = machine.guests["pi2"]
+    made = image.require(guest)
+    over = [
+        "qemu-img",
+        "create",
+        "-q",
+        "-f",
+        "qcow2",
+        "-F",
+        "qcow2",
+        "-b",
+        str(made.folder / "disk.qcow2"),
+    ]
+    subprocess.run([*over, str(tmp_path / "disk")], check=True)
+    shutil.copy(made.folder / "key", tmp_path / "key")
+    shutil.copy(ROOT / "tests/support/netguest.py", tmp_path)
+    command = image.machine(guest, str(made.folder), "/w/disk", "/w/monitor")
+    command = [each.replace(image.RESTRICTION, restriction) for each in command]
+    run_it = ["/usr/bin/python3", "-I", "/w/netguest.py", str(made.folder / "memory"), *command]
+    cell = alone(find_bwrap(), tmp_path, run_it)
+    at = cell.index("--chdir")
+    cell[at:at] = ["--ro-bind", str(made.folder), str(made.folder), "--cap-add", "CAP_NET_ADMIN"]
+    done = subprocess.run(cell, capture_output=True, text=True, timeout=180, check=False)
+    assert done.stdout.strip(), done.stderr
+    assert json.loads(done.stdout) == reached
 
 
 # ---------------------------------------------------------------------- identity
@@ -187,21 +232,19 @@ def test_another_host_key_is_refused(guest):
         assert done.exit == 255
         assert done.stdout == ""
         assert "Host key verification failed" in done.stderr
-        for child in ssh_of(guest):
+        for child in programs(guest, "ssh"):
             end(child)
         with pytest.raises(BoundaryError, match="its host key is not the one this sandbox made"):
-            eventually(lambda: there(guest, "echo never") and False, True, within=5)
+            there(guest, "echo never")
     finally:
         key.write_text(pinned)
     assert there(guest, "echo again").stdout == "again\n"
 
 
-def ssh_of(guest):
-    return [
-        each
-        for each in marked(guest.record.id)
-        if b"\0-T\0" in Path(f"/proc/{each.pid}/cmdline").read_bytes()
-    ]
+def programs(guest, name):
+    """Its processes that run a program."""
+    running = marked(guest.record.id)
+    return [each for each in running if os.readlink(f"/proc/{each.pid}/exe").endswith(f"/{name}")]
 
 
 # ---------------------------------------------------------------------- reset and end
@@ -218,13 +261,7 @@ def test_reset_undoes_what_was_done_in_the_guest(guest):
 
 def test_a_guest_that_dies_is_named(guest):
     try:
-        (emulator,) = [
-            each
-            for each in marked(guest.record.id)
-            if b"-nodefaults" in Path(f"/proc/{each.pid}/cmdline").read_bytes()
-            and b"bwrap" not in Path(f"/proc/{each.pid}/cmdline").read_bytes()
-            and Path(f"/proc/{each.pid}/exe").resolve().name == "qemu-system-aarch64"
-        ]
+        (emulator,) = programs(guest, "qemu-system-aarch64")
         assert guest.dead() == ()
         end(emulator)
         assert eventually(guest.dead, ("pi2",)) == ("pi2",)

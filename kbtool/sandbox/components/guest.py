@@ -44,6 +44,10 @@ _SSH: Final = {
 }
 
 
+class Lost(SandboxError):
+    """The connection into a guest ended, or nothing came over it in time."""
+
+
 class Line:
     """The supervisor's own connection into a guest: the agent answers at its other end."""
 
@@ -55,14 +59,15 @@ class Line:
         """Send a request, with a file if there is one; return the answer, `bytes` among it.
 
         Raises:
-            SandboxError: the connection ended, or the agent could not do it.
+            Lost: the connection ended.
+            SandboxError: the agent could not do it.
         """
         try:
             async with self.lock:
                 return await asyncio.wait_for(self._ask(request, archive), _ANSWER_WITHIN)
         except (TimeoutError, OSError, ValueError, asyncio.IncompleteReadError) as error:
             self.spawned.kill()
-            raise SandboxError(f"the guest does not answer: {type(error).__name__}") from error
+            raise Lost(f"the guest does not answer: {type(error).__name__}") from error
 
     async def _ask(self, request: Mapping[str, Any], archive: Path | None) -> dict[str, Any]:
         stdin, stdout = self.spawned.process.stdin, self.spawned.process.stdout
@@ -260,13 +265,20 @@ class GuestServer(Server):
 
     # ------------------------------------------------------------------ its line
     async def _ask(self, request: Mapping[str, Any], archive: Path | None = None) -> dict[str, Any]:
-        """Ask the agent; a connection that ended is made anew, and so proven anew."""
-        if self._line is None or self._line.spawned.process.returncode is not None:
-            await self.hang_up()
-            self._line = Line(await self._ssh("line", ""))
+        """Ask the agent; a connection that ended is made anew, and so proven anew.
+
+        Every request may be made twice: what it does is the same then.
+        """
+        if self._line:
+            try:
+                return await self._line.ask(request, archive)
+            except Lost:
+                await self.hang_up()
+        self._line = Line(await self._ssh("line", ""))
         try:
             return await self._line.ask(request, archive)
-        except SandboxError as error:
+        except Lost as error:
+            await self.hang_up()
             if _OTHER_KEY in tail(self._ssh_log):
                 what = f"{self.name}: its host key is not the one this sandbox made"
                 raise BoundaryError(what) from error
