@@ -14,7 +14,7 @@ $(READY): requirements/dev.txt pyproject.toml tools/setup
 	@tools/setup "$(PYTHON)" "$(VENV)"
 	@touch $@
 
-assets: $(READY) ## the programs of a control plane: found, or built once in six minutes
+assets: $(READY) ## a control plane's programs and the guests' image: found, or made once in ten minutes
 	@tools/assets "$(BIN)"
 
 demo: $(READY) ## lint, drill red and green on a copy of the pages, verify, lint again

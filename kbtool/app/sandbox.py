@@ -15,14 +15,14 @@ from kbtool.errors import (
     SandboxError,
     UsageError,
 )
-from kbtool.sandbox import assets, building, vmhost
+from kbtool.sandbox import assets, baking, building, image, vmhost
 from kbtool.sandbox.client import LiveSandbox
 from kbtool.sandbox.expose import exposed
 from kbtool.sandbox.images import Image, acquire_images, write_lock
 from kbtool.sandbox.inventory import guard, inventory
 from kbtool.sandbox.launch import Progress, down
 from kbtool.sandbox.needs import confinement, lacking, programs_of, requirements
-from kbtool.sandbox.profile import Profile, load_profile, load_profiles
+from kbtool.sandbox.profile import Guest, Profile, load_profile, load_profiles
 from kbtool.sandbox.registry import Entry, entries
 from kbtool.workspace import open_workspace
 
@@ -191,10 +191,10 @@ def or_another(folder: Path) -> Iterator[None]:
         raise CannotStart(error.message, f"{error.hint}; {instead}") from error
 
 
-# ---------------------------------------------------------------------- programs
+# ---------------------------------------------------------------------- programs and images
 @dataclass(frozen=True, slots=True)
-class Programs:
-    """The programs of a profile's control plane, and where they came from."""
+class Asset:
+    """The programs of a profile's control plane, or the image of its guests; where it came from."""
 
     profile: str
     origin: str
@@ -208,22 +208,23 @@ class Programs:
         return {"profile": self.profile, "origin": self.origin, **rest}
 
 
-def acquire(
-    profile: str | None, consent: Callable[[Sequence[str], building.Go], bool], progress: Progress
-) -> list[Programs]:
-    """Return the programs of one profile, or of all, built first where they are missing.
+Consent = Callable[[Sequence[str], str], bool]  # asked with what would be made, and at what cost
+
+
+def acquire(profile: str | None, consent: Consent, progress: Progress) -> list[Asset]:
+    """Return what one profile, or all, must have here, made first where it is missing.
 
     Raises:
-        RequirementError: they are missing, and nobody agreed, no Go can, or the build failed.
+        RequirementError: it is missing, and nobody agreed, or it could not be made.
         ConfigError: there is no profile of that name.
     """
     folder = profiles_folder()
     chosen = [load_profile(folder, profile)] if profile else load_profiles(folder)
-    return [
-        _acquire(each.name, module, consent, progress)
-        for each in chosen
-        if (module := programs_of(each))
-    ]
+    found: dict[Path, Asset] = {}
+    for each in chosen:
+        for asset in _acquire(each, consent, progress):
+            found.setdefault(asset.folder, asset)
+    return list(found.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,21 +271,36 @@ def acquire_images_of(
     return found
 
 
-def _acquire(
-    profile: str,
-    module: Path,
-    consent: Callable[[Sequence[str], building.Go], bool],
-    progress: Progress,
-) -> Programs:
+def _acquire(profile: Profile, consent: Consent, progress: Progress) -> Iterator[Asset]:
+    module = programs_of(profile)
+    if module:
+        yield _programs(profile.name, module, consent, progress)
+    for guest in profile.guests.values():
+        yield _image(profile.name, guest, consent, progress)
+
+
+def _programs(profile: str, module: Path, consent: Consent, progress: Progress) -> Asset:
     found = assets.find(module)
     built = found is None
     if found is None:
-        go = building.find_go(module)
-        if not consent(list(assets.PACKAGES), go):
-            found = assets.require(module)
-        else:
-            found = building.build(module, progress)
-    return Programs(profile, found.origin, found.folder, assets.versions(found.folder), built)
+        cost = (
+            f"with Go {building.find_go(module).version}? It takes some minutes, 300 MB in the "
+            "shared store, and 2 GB of sources and objects in Go's own caches."
+        )
+        agreed = consent(list(assets.PACKAGES), cost)
+        found = building.build(module, progress) if agreed else assets.require(module)
+    return Asset(profile, found.origin, found.folder, assets.versions(found.folder), built)
+
+
+def _image(profile: str, guest: Guest, consent: Consent, progress: Progress) -> Asset:
+    image.need(*baking.PROGRAMS)
+    found = image.find(guest)
+    built = found is None
+    if found is None:
+        cost = "from Debian packages? It takes some minutes, and 500 MB in the shared store."
+        agreed = consent(["the image of an arm64 guest"], cost)
+        found = baking.bake(guest, progress) if agreed else image.require(guest)
+    return Asset(profile, "the shared store", found.folder, found.versions, built)
 
 
 # ---------------------------------------------------------------------- clients outside

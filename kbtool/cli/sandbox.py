@@ -31,7 +31,6 @@ from kbtool.cli.parity import command as parity
 from kbtool.cli.progress import Teller
 from kbtool.cli.terminal import open_shell
 from kbtool.errors import BOUNDARY, CLEAN, FINDINGS, RequirementError, SandboxError, UsageError
-from kbtool.sandbox.building import Go
 from kbtool.sandbox.registry import Entry
 from kbtool.sandbox.vmhost import configuration, create
 
@@ -58,18 +57,29 @@ def command() -> None:
 @name_argument
 @profile_option
 @click.option(
+    "--only",
+    metavar="HOST",
+    help="Of a profile of guests, this one alone.",
+)
+@click.option(
     "--expose",
     is_flag=True,
     help="Then open its doors on ports of 127.0.0.1, until Ctrl-C.",
 )
 @json_option
-def up(name: str, profile: str | None, expose: bool, form: str) -> int:
+def up(name: str, profile: str | None, only: str | None, expose: bool, form: str) -> int:
     """Start a sandbox, building it when it is new.
 
     Nothing of a sandbox listens on this machine. With --expose the servers can be reached from
     here for as long as the command runs: what clients need is written as NAME=VALUE, one a line.
     Whoever reaches a port still needs the credentials.
+
+    \b
+    kbtool sandbox up --profile controlplane
+    kbtool sandbox up --profile vm --only pi2
     """
+    if only:
+        profile = f"{profile or DEFAULT_PROFILE}/{only}"
     teller = Teller(to_stderr=form == "json" or expose)
     box = open_box(name, profile, teller.step)
     return _expose(box, form) if expose else _show([box], form)
@@ -242,10 +252,11 @@ def inventory(name: str, output: Path | None) -> int:
 @click.option("--yes", is_flag=True, help="Build and pull without asking (CI=true: builds only).")
 @json_option
 def assets(profile: str | None, yes: bool, form: str) -> int:
-    """Find what profiles need beside packages, or get it once, asking first.
+    """Find what profiles need beside packages, or make or get it once, asking first.
 
     The programs of a control plane are looked for in TEST_ASSET_*, in KUBEBUILDER_ASSETS and in the
     shared store, and built into that store by Go from sources that are pinned by checksum. The
+    image of the guests is made there from the Debian packages this machine's apt knows. The
     images of a cluster are pulled by Docker, by the digests in PROFILE.images.lock beside the
     profile; where that is missing it is written, to be committed.
 
@@ -255,14 +266,14 @@ def assets(profile: str | None, yes: bool, form: str) -> int:
     """
     teller = Teller(to_stderr=form == "json")
     agreed = yes or os.environ.get("CI") == "true"
-    found = acquire(profile, lambda names, go: agreed or _agree(names, go), teller.step)
+    found = acquire(profile, lambda names, cost: agreed or _agree(names, cost), teller.step)
     pulled = acquire_images_of(profile, lambda names: yes or _agree_to_pull(names), teller.step)
     if form == "json":
         images = [each.to_json() for each in pulled]
         print_json({"version": 1, "assets": [each.to_json() for each in found], "images": images})
         return CLEAN
     if not found and not pulled:
-        click.echo("nothing to get: no control plane in the profiles")
+        click.echo("nothing to get: no control plane, no guest and no cluster in the profiles")
     for each in found:
         click.echo(f"{each.profile}: {each.folder} ({'just built' if each.built else each.origin})")
         for program, version in each.versions.items():
@@ -287,17 +298,13 @@ def _agree_to_pull(images: Sequence[str]) -> bool:
     return click.confirm(f"Pull {', '.join(images)}? It takes some hundred MB.", err=True)
 
 
-def _agree(programs: Sequence[str], go: Go) -> bool:
+def _agree(names: Sequence[str], cost: str) -> bool:
     """Ask a person; nobody there to ask means no."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise RequirementError(
-            f"not here: {', '.join(programs)}", "kbtool sandbox assets --yes builds them"
+            f"not here: {', '.join(names)}", "kbtool sandbox assets --yes makes them"
         )
-    return click.confirm(
-        f"Build {', '.join(programs)} with Go {go.version}? It takes some minutes, 300 MB in the "
-        "shared store, and 2 GB of sources and objects in Go's own caches.",
-        err=True,
-    )
+    return click.confirm(f"Build {', '.join(names)} {cost}", err=True)
 
 
 @command.command("doctor")

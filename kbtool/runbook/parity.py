@@ -206,7 +206,8 @@ class _Reader:
         production = self._production(self._table(table, "production"))
         of = self._table(table, "profile")
         self._known(of, "profile", profiles)
-        accepted = {name: self._accepted(name, part) for name, part in of.items()}
+        own = {name: self._accepted(name, part) for name, part in of.items()}
+        accepted = {name: self._like(name, of[name], own) + each for name, each in own.items()}
         if self.faults:
             raise ConfigError("\n".join(f"{FILE}: {fault}" for fault in self.faults))
         return Manifest(production, accepted)
@@ -228,13 +229,22 @@ class _Reader:
         texts = self._texts(table, where)
         return Part(**{key: text for key, text in texts.items() if key in Part.__slots__})
 
+    def _like(
+        self, profile: str, table: Any, own: Mapping[str, tuple[Acceptance, ...]]
+    ) -> tuple[Acceptance, ...]:
+        """Return what is accepted of the profile that this one is like."""
+        like = table.get("like") if isinstance(table, dict) else None
+        if like is not None and (like == profile or like not in own):
+            self.faults.append(f"profile.{profile}.like must name another profile of this file")
+        return own.get(like, ()) if isinstance(like, str) else ()
+
     def _accepted(self, profile: str, table: Any) -> tuple[Acceptance, ...]:
         where = f"profile.{profile}"
         entries = table.get("accepted", []) if isinstance(table, dict) else None
         if not isinstance(entries, list):
             self.faults.append(f"{where}.accepted must be a list")
             return ()
-        self._known(table, where, ("accepted",))
+        self._known(table, where, ("accepted", "like"))
         found = tuple(
             self._acceptance(f"{where}.accepted[{number}]", entry)
             for number, entry in enumerate(entries)

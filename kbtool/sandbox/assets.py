@@ -34,19 +34,24 @@ class Found:
     origin: str
 
 
-def store(module: Path) -> Path:
-    """Return the folder of the programs built from a module, by the digest of what it pins.
+def shared(kind: str, digest: str) -> Path:
+    """Return the folder in the shared store of what was made here from what has that digest.
 
-    $KBTOOL_STORE, else $XDG_DATA_HOME/kbtool, else ~/.local/share/kbtool.
+    The store is $KBTOOL_STORE, else $XDG_DATA_HOME/kbtool, else ~/.local/share/kbtool.
     """
     own = os.environ.get("KBTOOL_STORE")
     share = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    machine = f"{platform.system()}-{platform.machine()}".lower()
+    base = Path(own) if own else share / "kbtool"
+    return base / kind / f"{digest[:16]}-{machine}"
+
+
+def store(module: Path) -> Path:
+    """Return the folder of the programs built from a module, by the digest of what it pins."""
     digest = hashlib.sha256()
     for name in ("go.mod", "go.sum"):
         digest.update((module / name).read_bytes())
-    machine = f"{platform.system()}-{platform.machine()}".lower()
-    base = Path(own) if own else share / "kbtool"
-    return base / "controlplane" / f"{digest.hexdigest()[:16]}-{machine}"
+    return shared("controlplane", digest.hexdigest())
 
 
 def find(module: Path) -> Found | None:

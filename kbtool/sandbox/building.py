@@ -84,7 +84,7 @@ def build(module: Path, progress: Progress) -> Found:
     """
     folder = store(module)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(folder.parent / f"{folder.name}.lock", progress):
+    with locked(folder.parent / f"{folder.name}.lock", progress):
         found = find(module)
         if found:
             return found
@@ -93,12 +93,13 @@ def build(module: Path, progress: Progress) -> Found:
 
 
 @contextlib.contextmanager
-def _locked(path: Path, progress: Progress) -> Iterator[None]:
+def locked(path: Path, progress: Progress) -> Iterator[None]:
+    """Hold a lock file: one builder at a time, who waits is told."""
     with path.open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            progress("waiting for another build of the same programs")
+            progress("waiting for another build of the same")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

@@ -6,9 +6,10 @@ uid. Inner cells: one per server, step and check; no nested user namespace, no c
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from kbtool.errors import MissingExtra
@@ -19,6 +20,7 @@ UID: Final = 1000  # inside the inner cells
 DATA_MAX: Final = 1 << 30  # bytes all servers of a sandbox can hold, in memory
 SECRETS: Final = "/run/secrets"  # inside the cells of steps
 PROGRAMS: Final = "/opt/kb"  # inside all cells: the control plane's programs, where there are some
+IMAGES: Final = "/opt/guests"  # inside the outer cell: a folder for each guest
 _LINKED: Final = ("/bin", "/sbin", "/lib", "/lib32", "/lib64")
 _ETC: Final = ("/etc/alternatives",)
 
@@ -101,10 +103,12 @@ def outer(
     sandbox: str,
     info_fd: int,
     programs: Path | None = None,
+    images: Mapping[str, Path] = MappingProxyType({}),
 ) -> Argv:
     """Return the command line of the supervisor's cell.
 
-    `folder` appears as /sb, `programs` as /opt/kb, in all cells within too.
+    `folder` appears as /sb, `programs` as /opt/kb, in all cells within too; the images of guests
+    below /opt/guests, by name.
 
     A user gets a user namespace. Root keeps the real one, so that the supervisor can give up to a
     real unprivileged uid, and gets its process namespace from unshare(1): bubblewrap as root
@@ -121,6 +125,8 @@ def outer(
         own = ["--proc", "/proc"]
     mounts = ["--dev", "/dev", *own, "--perms", "1777", "--size", str(16 << 20), "--tmpfs", "/tmp"]  # noqa: S108
     binds = _programs(str(programs)) if programs else []
+    for name, image in images.items():
+        binds += [*_parents([f"{IMAGES}/NAME"]), "--ro-bind", str(image), f"{IMAGES}/{name}"]
     binds += ["--bind", str(folder), HOME, "--chdir", "/"]
     # Open to all, in a folder open to the sandbox's own uid alone.
     binds += ["--perms", "1777", "--size", str(DATA_MAX), "--tmpfs", f"{HOME}/data"]
@@ -163,6 +169,18 @@ def inner(
         argv += [how, outside, inside]
     # Last: what bubblewrap made for mount points is a tmpfs without a limit.
     return [*argv, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/", "--", *command]
+
+
+def alone(bwrap: str, folder: Path, command: Sequence[str]) -> Argv:
+    """Return the command line of a cell for a tool that makes something of files.
+
+    It is root in its own view, sees `folder` as /w and works there, and nothing else.
+    """
+    argv = [bwrap, "--unshare-all", "--unshare-user", "--uid", "0", "--gid", "0", "--new-session"]
+    argv += ["--die-with-parent", "--clearenv", "--setenv", "PATH", "/usr/sbin:/usr/bin"]
+    argv += ["--setenv", "LANG", "C.UTF-8", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp"]  # noqa: S108
+    argv += [*_view(), "--ro-bind", "/etc/passwd", "/etc/passwd"]  # ssh-keygen wants a name
+    return [*argv, "--bind", str(folder), "/w", "--chdir", "/w", "--", *command]
 
 
 def read_info(reader: int) -> bytes:

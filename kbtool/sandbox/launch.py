@@ -7,13 +7,13 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
 from kbtool.errors import KbError, MissingExtra, RequirementError, SandboxError, UsageError
-from kbtool.sandbox import assets
+from kbtool.sandbox import assets, image
 from kbtool.sandbox.bubblewrap import find_bwrap
 from kbtool.sandbox.cell import outer, package_folder, read_info
 from kbtool.sandbox.needs import cannot_start, modules_of, programs_of, require_engine
@@ -81,6 +81,7 @@ def environment(profile: Profile) -> str:
 def _start(
     entry: Entry, profile: Profile, old: Record | None, *, ephemeral: bool, progress: Progress
 ) -> Record:
+    refuse_missing(profile)
     for package in modules_of(profile):
         package_folder(package)
     bwrap = find_bwrap()
@@ -95,13 +96,16 @@ def _start(
     boot = {"id": identifier, "name": entry.name, "uid": uid, "bwrap": bwrap}
     boot |= {"ephemeral": ephemeral, "profile": profile.to_json()}
     boot["programs"] = assets.versions(programs) if programs else {}
+    images = {name: image.require(guest) for name, guest in profile.guests.items()}
+    boot["guests"] = {name: dict(each.versions) for name, each in images.items()}
     (entry.cell / "boot.json").write_text(json.dumps(boot), encoding="utf-8")
     if os.geteuid() == 0:
         for path in (entry.cell, entry.cell / "boot.json"):
             os.chown(path, uid, uid)
     if profile.cluster:
         start_keeper(entry, profile, identifier)
-    process, supervisor = _spawn(entry, bwrap, identifier, programs, ephemeral=ephemeral)
+    folders = {name: each.folder for name, each in images.items()}
+    process, supervisor = _spawn(entry, bwrap, identifier, programs, folders, ephemeral=ephemeral)
     digest = environment(profile)
     record = Record(
         identifier, entry.name, profile.name, uid, supervisor, ephemeral, digest, complete=False
@@ -129,15 +133,31 @@ def _start(
 _CHILDREN: Final[dict[int, "subprocess.Popen[bytes]"]] = {}
 
 
+def refuse_missing(profile: Profile) -> None:
+    """Refuse a profile that wants what no code here can bring.
+
+    Raises:
+        NoGuest: it does.
+    """
+    if profile.missing:
+        raise image.NoGuest(f"profile {profile.name} wants what cannot be had here")
+
+
 def _spawn(
-    entry: Entry, bwrap: str, identifier: str, programs: Path | None, *, ephemeral: bool
+    entry: Entry,
+    bwrap: str,
+    identifier: str,
+    programs: Path | None,
+    images: Mapping[str, Path],
+    *,
+    ephemeral: bool,
 ) -> "tuple[subprocess.Popen[bytes], Proc]":
     """Start the supervisor; return our child, and the process whose end is the end of all."""
     command = [sys.executable, "-I", "-m", "kbtool.sandbox.supervisor"]
     reader, writer = os.pipe()
     with (entry.folder / "supervisor.log").open("ab") as log:
         process = subprocess.Popen(
-            outer(bwrap, entry.cell, command, identifier, writer, programs),
+            outer(bwrap, entry.cell, command, identifier, writer, programs, images),
             stdin=subprocess.PIPE if ephemeral else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=log,

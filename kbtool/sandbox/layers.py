@@ -83,6 +83,9 @@ def measured(answer: Mapping[str, Any], control: Mapping[str, bool]) -> Iterator
     for name, interfaces in answer["servers"].items():
         held = interfaces == ["lo"]
         yield Layer(f"no route from {name}", held=held, detail="" if held else str(interfaces))
+    for name, reached in answer["guests"].items():
+        held = not reached and control.get("tcp", False)
+        yield Layer(f"no network in {name}", held=held, detail=str(reached or ""))
     for name, proof in answer["proofs"].items():
         yield Layer(f"identity of {name}", held=True, detail=proof)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from kbtool.errors import CannotStart, KbError, RequirementError, SandboxError
-from kbtool.sandbox import assets, building
+from kbtool.sandbox import assets, baking, building, image
 from kbtool.sandbox.bubblewrap import find_bwrap
 from kbtool.sandbox.cell import package_folder
 from kbtool.sandbox.engine import FIXES, Engine
@@ -38,7 +38,14 @@ def requirements(profile: Profile) -> list[Row]:
     ]
     module = programs_of(profile)
     rows += _control_plane(module) if module else ()
+    rows += image.rows(profile.guests, baking.PROGRAMS)
+    rows += [(each, "", _not_here(profile)) for each in profile.missing]
     return [*rows, *_engine(profile.cluster)] if profile.cluster else rows
+
+
+def _not_here(profile: Profile) -> str:
+    """Return what can be had of a profile that wants more than any code here brings."""
+    return f"not to be had here; one of {', '.join(profile.guests)} alone: --only NAME"
 
 
 _NAMES: Final = {

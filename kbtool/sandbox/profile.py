@@ -4,7 +4,7 @@ import contextlib
 import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from difflib import get_close_matches
 from hashlib import sha256
 from pathlib import Path
@@ -123,6 +123,28 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True)
+class Guest:
+    """A host that is a real machine under QEMU: what is its disk, memory and processors.
+
+    `image` is the recipe it is made from, a file; `packages` are Debian's, `modules` those the
+    kernel needs before it finds its disk, `overlay` a folder laid over the rest, `enable` services.
+    """
+
+    name: str
+    image: str
+    suite: str
+    architecture: str
+    kernel: str
+    packages: tuple[str, ...]
+    modules: tuple[str, ...]
+    enable: tuple[str, ...]
+    overlay: str
+    disk: int  # MiB
+    memory: int  # MiB
+    cpus: int
+
+
+@dataclass(frozen=True, slots=True)
 class Fault:
     """What is done to break something, and the check that sees it broken."""
 
@@ -146,6 +168,8 @@ class Profile:
     faults: Mapping[str, Fault]
     models: Mapping[str, Model]
     hosts: Mapping[str, tuple[str, ...]]  # host → the folders of it that a step there sees
+    guests: Mapping[str, Guest]  # those of the hosts that are real machines
+    missing: tuple[str, ...]  # what the whole profile wants and cannot have; not with `--only`
     digest: str  # of all files it was read from
 
     def view(self) -> ProfileView:
@@ -169,6 +193,25 @@ class Profile:
         """Why the boundary is weak; "" where it is not."""
         return WEAK if self.cluster else ""
 
+    def only(self, host: str) -> "Profile":
+        """Return the profile with one of its guests and nothing that needs more.
+
+        Raises:
+            ConfigError: it has no such guest.
+        """
+        if host not in self.guests or self.components or self.models:
+            known = ", ".join(self.guests) if not self.components else ""
+            hint = f"it has {known}" if known else "it is no profile of guests alone"
+            raise ConfigError(f"profile {self.name} cannot be started with only {host}", hint)
+        return replace(
+            self,
+            name=f"{self.name}/{host}",
+            hosts={host: self.hosts[host]},
+            guests={host: self.guests[host]},
+            missing=(),
+            digest=sha256(f"{self.digest} only {host}".encode()).hexdigest(),
+        )
+
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON data."""
         return asdict(self)
@@ -182,8 +225,15 @@ def from_json(data: Mapping[str, Any]) -> Profile:
     models = {n: Model(**{**m, "needs": tuple(m["needs"])}) for n, m in data["models"].items()}
     hosts = {name: tuple(folders) for name, folders in data["hosts"].items()}
     rest = {"components": parts, "secrets": secrets, "faults": faults}
-    rest |= {"models": models, "hosts": hosts}
-    return Profile(**{**data, **rest, "seed_secrets": tuple(data["seed_secrets"])})
+    guests = {name: _guest(each) for name, each in data["guests"].items()}
+    rest |= {"models": models, "hosts": hosts, "guests": guests}
+    rest |= {name: tuple(data[name]) for name in ("seed_secrets", "missing")}
+    return Profile(**{**data, **rest})
+
+
+def _guest(data: Mapping[str, Any]) -> Guest:
+    lists = {name: tuple(data[name]) for name in ("packages", "modules", "enable")}
+    return Guest(**{**data, **lists})
 
 
 def _part(data: Mapping[str, Any]) -> Component:
@@ -196,24 +246,47 @@ def _part(data: Mapping[str, Any]) -> Component:
 
 
 def load_profile(folder: Path, name: str) -> Profile:
-    """Return the profile written in `folder/NAME.toml`.
+    """Return the profile written in `folder/NAME.toml`; `NAME/HOST` is that one's guest alone.
 
     Raises:
         ConfigError: there is none of that name, or it has faults; all are named.
     """
+    name, _, host = name.partition("/")
+    raw, table = _read(folder, name)
+    if isinstance(parent := table.pop("extends", None), str):
+        more, inherited = _read(folder, parent)
+        raw, table = raw + more, _extended(inherited, table)
+    with contextlib.suppress(OSError):  # what is accepted of a profile belongs to it
+        raw += (folder.parent / PARITY).read_bytes()
+    found = _Loader(folder, f"{name}.toml", raw).profile(table)
+    return found.only(host) if host else found
+
+
+def _read(folder: Path, name: str) -> tuple[bytes, dict[str, Any]]:
+    """Return a file's bytes, and what stands in them.
+
+    Raises:
+        ConfigError: there is none of that name, or it is no TOML.
+    """
     file = folder / f"{name}.toml"
     try:
         raw = file.read_bytes()
-        table = tomllib.loads(raw.decode())
+        return raw, tomllib.loads(raw.decode())
     except FileNotFoundError as error:
         known = sorted(path.stem for path in folder.glob("*.toml"))
         hint = f"there are: {', '.join(known)}" if known else f"profiles stand in {folder}"
         raise ConfigError(f"no profile {name!r}", hint) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise ConfigError(f"{file.name}: not readable as TOML: {error}") from error
-    with contextlib.suppress(OSError):  # what is accepted of a profile belongs to it
-        raw += (folder.parent / PARITY).read_bytes()
-    return _Loader(folder, file.name, raw).profile(table)
+
+
+def _extended(parent: Mapping[str, Any], child: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a profile that extends another: in a table of both the child's entries are added."""
+    found = {**parent, **child}
+    for key in parent.keys() & child.keys():
+        if isinstance(parent[key], dict) and isinstance(child[key], dict):
+            found[key] = {**parent[key], **child[key]}
+    return found
 
 
 def load_profiles(folder: Path) -> tuple[Profile, ...]:
@@ -239,7 +312,7 @@ class _Loader:
         top = self._table(table, "", name=str, strength=int, components=dict, secrets=dict)
         seed = self._table(table.get("seed", {}), "seed", script=str, secrets=list)
         known = {"name", "strength", "components", "secrets", "seed", "faults", "models", "hosts"}
-        self._unknown(table, "", known)
+        self._unknown(table, "", known | {"guests", "missing"})
         components = {name: self._component(name, part) for name, part in top["components"].items()}
         secrets = {name: self._secret(name, data) for name, data in top["secrets"].items()}
         faults = {
@@ -250,6 +323,8 @@ class _Loader:
             n: self._model(n, data, components) for n, data in table.get("models", {}).items()
         }
         hosts = {n: self._host(n, data) for n, data in table.get("hosts", {}).items()}
+        guests = {n: self._guest(n, data, hosts) for n, data in table.get("guests", {}).items()}
+        missing = self._table({"missing": [], **table}, "", missing=list)["missing"]
         script = self._file(seed["script"], "seed.script")
         if self.faults:
             raise ConfigError("\n".join(f"{self.file}: {fault}" for fault in self.faults))
@@ -265,6 +340,8 @@ class _Loader:
             {name: fault for name, fault in faults.items() if fault},
             models,
             hosts,
+            {name: guest for name, guest in guests.items() if guest},
+            tuple(map(str, missing)),
             self.hash.hexdigest(),
         )
 
@@ -464,6 +541,32 @@ class _Loader:
             self.faults.append(f"hosts.{name} must be a list of absolute folders")
             return ()
         return tuple(folders)
+
+    def _guest(self, name: str, data: Any, hosts: Mapping[str, tuple[str, ...]]) -> Guest | None:
+        where = f"guests.{name}"
+        path = self._table(data, where, image=str)["image"]
+        self._unknown(data, where, {"image"})
+        if name not in hosts:
+            self.faults.append(f"{where}: hosts has no {name}")
+        try:
+            recipe = tomllib.loads(self._file(path, f"{where}.image"))
+        except tomllib.TOMLDecodeError as error:
+            self.faults.append(f"{where}.image: {path}: {error}")
+            return None
+        if not path or not recipe:
+            return None
+        texts = dict.fromkeys(("suite", "architecture", "kernel", "overlay"), str)
+        lists = dict.fromkeys(("packages", "modules", "enable"), list)
+        numbers = dict.fromkeys(("disk", "memory", "cpus"), int)
+        found = self._table(recipe, path, **texts, **lists, **numbers)
+        self._unknown(recipe, path, set(found))
+        folder = Path(path).parent / found["overlay"]
+        for file in sorted((self.folder / folder).rglob("*")):
+            if not file.is_dir():
+                self._file(str(file.relative_to(self.folder)), f"{path}.overlay")
+        found |= {key: tuple(map(str, found[key])) for key in lists}
+        found["overlay"] = str(self.folder / folder)
+        return Guest(name, str(self.folder / path), **found)
 
 
 _IMAGE: Final = re.compile(r"[a-z0-9.-]+(/[a-z0-9._-]+)+:[A-Za-z0-9._-]+")

@@ -21,8 +21,17 @@ async def save(data: Path, archive: Path) -> None:
     """
     new = archive.with_suffix(".new")
     names = sorted(path.name for path in data.iterdir())
-    await _tar("--create", "--sparse", "--file", str(new), "-C", str(data), "--", *names)
+    await pack(new, "-C", str(data), "--", *names)
     new.replace(archive)
+
+
+async def pack(archive: Path, *arguments: str) -> None:
+    """Pack what the arguments name, holes as holes.
+
+    Raises:
+        SandboxError: it could not be written.
+    """
+    await _tar("--create", "--sparse", "--format=posix", "--file", str(archive), *arguments)
 
 
 async def load(archive: Path, data: Path, keep: AbstractSet[str] = frozenset()) -> None:

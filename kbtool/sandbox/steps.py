@@ -17,9 +17,11 @@ from typing import Any, Final, Protocol
 
 from kbtool.errors import SandboxError
 from kbtool.sandbox.cell import SECRETS
+from kbtool.sandbox.components.guest import GuestServer
 from kbtool.sandbox.components.server import Server
 from kbtool.sandbox.mask import masked, visible
 from kbtool.sandbox.site import Bind, Site, Spawned
+from kbtool.sandbox.visit import Visit
 
 OUTPUT_CAP: Final = 1 << 20  # bytes kept of each stream
 PROMPT_WITHIN: Final = 30.0
@@ -68,18 +70,21 @@ class StepRun:
         servers: Mapping[str, Server],
         number: int,
         hosts: Mapping[str, Sequence[str]],
+        guests: Mapping[str, GuestServer],
         nodes: "Nodes | None" = None,
     ) -> None:
-        """Take what it may reach, which folders each host shows, and who runs on real hosts."""
+        """Take what it may reach, which folders each host shows, and which hosts are machines."""
         self.nodes = nodes
         self.site = site
         self.servers = servers
         self.hosts = hosts
+        self.guests = guests
         self.folder = site.home / "work" / str(number)
         self.out = Stream()
         self.err = Stream()
         self.timed_out = False
         self.failure = ""
+        self._visit: Visit | None = None
         self._spawned: Spawned | None = None
         self._master: int | None = None
 
@@ -91,16 +96,30 @@ class StepRun:
             SandboxError: it names a secret this sandbox did not make, or no cell could be made.
         """
         self._write(action)
+        try:
+            await self._launch(action)
+        except BaseException:
+            await self.leave()
+            raise
+
+    async def _launch(self, action: Mapping[str, Any]) -> None:
         tty = bool(action["types"]) or bool(action.get("tty"))
         if self.nodes and action["on"]:
             await self._start_on_node(action, tty=tty)
             return
         doors = self._doors(action["endpoints"])
+        block = [f"/bin/{action['shell']}", *action["flags"], "/kb/step/block"]
+        guest = self.guests.get(action["on"])
+        if guest:
+            self._visit = Visit(self.site, guest, self.hosts[guest.name], self.folder)
+            block, binds = await self._visit.begin(action, block, doors, tty=tty)
+            doors = [*doors, guest]
+        else:
+            binds = self._binds(action, doors)
         command = [os.path.realpath(sys.executable), "-I", "-S", _RELAY]
         command += [server.addresses() for server in doors]
         command += ["--tty"] if tty else []
-        command += ["--", f"/bin/{action['shell']}", *action["flags"], "/kb/step/block"]
-        binds = self._binds(action, doors)
+        command += ["--", *block]
         if tty:
             await self._start_on_terminal(command, binds, action.get("size"))
         else:
@@ -227,8 +246,18 @@ class StepRun:
         await asyncio.gather(*readers)
         if self._master is not None:
             os.close(self._master)
-        shutil.rmtree(self.folder, ignore_errors=True)
-        return self._completed(spawned.process.returncode or 0, time.monotonic() - began)
+        seconds = time.monotonic() - began
+        await self.leave()
+        return self._completed(spawned.process.returncode or 0, seconds)
+
+    async def leave(self) -> None:
+        """End what is left of it on its host, and remove its folder."""
+        visit, self._visit = self._visit, None
+        try:
+            if visit:
+                await visit.end()
+        finally:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def kill(self) -> None:
         """End the step and all it started."""

@@ -22,6 +22,7 @@ from kbtool.runbook.ports import Observation
 from kbtool.sandbox import snapshot
 from kbtool.sandbox.cell import HOME, PROGRAMS
 from kbtool.sandbox.components.cluster import ClusterServer
+from kbtool.sandbox.components.guest import GATEWAYS, GuestServer
 from kbtool.sandbox.components.kubernetes import ApiServer, ControllerManager, EtcdServer
 from kbtool.sandbox.components.model import ModelServer
 from kbtool.sandbox.components.openbao import OpenBaoServer
@@ -78,6 +79,8 @@ class Supervisor:
             servers |= {server.name: server for server in self._servers_of(part, servers)}
         for model in self.profile.models.values():
             servers[model.name] = ModelServer(model, self.site, servers)
+        for name, guest in self.profile.guests.items():
+            servers[name] = GuestServer(guest, self.site, self.boot["guests"][name], servers)
         return servers
 
     def _servers_of(self, part: Component, others: Mapping[str, Server]) -> Sequence[Server]:
@@ -93,6 +96,11 @@ class Supervisor:
             return [etcd, api, ControllerManager(self.site, versions, api)]
         needed = [others[name] for name in (part.database, part.kubernetes) if name]
         return [OpenBaoServer(part, self.site, needed)]
+
+    @property
+    def guests(self) -> dict[str, GuestServer]:
+        """The hosts that are machines."""
+        return {name: each for name, each in self.servers.items() if isinstance(each, GuestServer)}
 
     @property
     def doors(self) -> dict[str, Server]:
@@ -338,6 +346,8 @@ class Supervisor:
         proofs = await self.identify()
         script = inside_view(request["tcp"], request["abstract"], request["file"], request["path"])
         seen = await self._run_block(script, (), 30.0, shell="sh")
+        outward = [(host, request["tcp"]) for host in GATEWAYS]
+        reached = {name: await each.reached(outward) for name, each in self.guests.items()}
         nets = {}
         for name, server in self.servers.items():
             if server.running and not server.outside:
@@ -347,6 +357,7 @@ class Supervisor:
             "seen": seen,
             "own": {"uid": os.getuid(), "interfaces": _interfaces(os.getpid())},
             "servers": nets,
+            "guests": reached,
             "real": {name: server.real for name, server in self.servers.items()},
             "versions": {name: server.version() for name, server in self.servers.items()},
         }
@@ -445,6 +456,8 @@ class Supervisor:
         return {}
 
     async def _stop(self, request: Message) -> Message:
+        if request["keep"]:
+            await asyncio.gather(*(guest.keep() for guest in self.guests.values()))
         await self.shut()
         if request["keep"]:
             await snapshot.save(self.site.home / "data", self._kept)
@@ -463,7 +476,8 @@ class Supervisor:
     # ------------------------------------------------------------------ steps
     def _new_step(self) -> StepRun:
         self._steps += 1
-        return StepRun(self.site, self.doors, self._steps, self.profile.hosts, self.cluster)
+        hosts = self.profile.hosts
+        return StepRun(self.site, self.doors, self._steps, hosts, self.guests, self.cluster)
 
     def _make_hosts(self) -> None:
         if self.cluster:
@@ -573,6 +587,7 @@ async def _terminal(
         loop.remove_reader(master)
     step.kill()
     os.close(master)
+    await step.leave()
 
 
 def _interfaces(pid: int) -> list[str]:

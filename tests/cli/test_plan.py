@@ -14,7 +14,9 @@ BEYOND = "vibe/runbooks/trial.md"
 def base(tmp_path):
     (tmp_path / "base").mkdir()
     base = pages(tmp_path / "base")
-    (base / "sandbox/profiles/controlplane.toml").unlink()  # one profile is enough
+    for path in (base / "sandbox/profiles").glob("*.toml"):
+        if path.stem != "embedded":  # one profile is enough
+            path.unlink()
     return base
 
 

@@ -6,7 +6,7 @@ import pytest
 from support.sandbox import ROOT, Listener, fresh
 
 from kbtool.errors import RequirementError
-from kbtool.sandbox import assets, building
+from kbtool.sandbox import assets, baking, building, image
 from kbtool.sandbox.needs import programs_of
 from kbtool.sandbox.profile import load_profile
 
@@ -15,8 +15,8 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if "tests/sandbox" in str(item.path):
             item.add_marker(pytest.mark.sandbox)
-        if "programs" in getattr(item, "fixturenames", ()):
-            # The first of these may build the programs.
+        if {"programs", "machine"} & set(getattr(item, "fixturenames", ())):
+            # The first of these may build the programs, or the guests' image.
             item.add_marker(pytest.mark.slow)
             item.add_marker(pytest.mark.timeout(1800))
 
@@ -64,6 +64,19 @@ def plane(controlplane, tmp_path_factory):
     """One control plane for a module: starting it takes seconds."""
     with fresh(controlplane, tmp_path_factory.mktemp("plane")) as sandbox:
         yield sandbox
+
+
+@pytest.fixture(scope="session")
+def machine():
+    """The profile of one guest, its image made where it is not: four minutes, once."""
+    profile = load_profile(ROOT / "sandbox" / "profiles", "vm/pi2")
+    try:
+        baking.bake(profile.guests["pi2"], print)
+    except image.NoGuest as error:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(f"no guests: {error.message} ({error.hint})")
+    return profile
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ def folder(tmp_path):
     return tmp_path / "sandbox/profiles"
 
 
-@pytest.mark.parametrize("name", ["embedded", "controlplane"])
+@pytest.mark.parametrize("name", ["embedded", "controlplane", "controlplane-vm", "vm", "vm/pi2"])
 def test_a_profile_survives_the_way_to_the_supervisor(folder, name):
     profile = load_profile(folder, name)
     assert from_json(profile.to_json()) == profile
