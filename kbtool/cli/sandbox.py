@@ -332,7 +332,7 @@ def check(profile: str | None, form: str) -> int:
         where = f"{each.profile}: " if each.profile else ""
         click.echo(f"{mark} {where}{each.what}: {each.found or f'missing; {each.fix}'}")
     for one in profiles:
-        lacks = f"cannot start here, it lacks {', '.join(one.lacks)}"
+        lacks = f"cannot start here, it lacks {'; '.join(one.lacks)}"
         click.echo(f"profile {one.name}: {lacks if one.lacks else 'can start here'}")
     return BOUNDARY if missing else CLEAN
 

@@ -149,7 +149,7 @@ RESTRICTION: Final = "restrict=on"  # the guest reaches nothing, the cell's own 
 
 def rows(guests: Mapping[str, Guest], baking: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:
     """Yield what guests need here: (what, where it is or "", fix)."""
-    for name in RUNNING:
+    for name in RUNNING if guests else ():
         yield (name, program(name), f"apt-get install {_DEBIAN[name]}")
     for guest in guests.values():
         found = find(guest) if program(EMULATOR) else None

@@ -145,6 +145,6 @@ def programs_of(profile: Profile) -> Path | None:
 def cannot_start(profile: Profile, error: KbError) -> CannotStart:
     """Return everything that is missing at once, not only what was met first."""
     rows = lacking(profile)
-    what = ", ".join(what for what, _, _ in rows) or error.message
+    what = "; ".join(what for what, _, _ in rows) or error.message
     fixes = "; ".join(dict.fromkeys(fix for _, _, fix in rows if fix)) or error.hint
     return CannotStart(f"profile {profile.name} cannot start here, it lacks: {what}", fixes)

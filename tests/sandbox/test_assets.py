@@ -276,7 +276,7 @@ def test_assets_are_built_only_when_somebody_agreed(project, go, tmp_path):
     assert "assets --yes" in text
     assert not go.exists()
     code, text = command(project, tmp_path, "assets", "--profile", "embedded")
-    assert (code, text) == (0, "nothing to get: no control plane and no guest in the profiles\n")
+    assert (code, text) == (0, "nothing to get: no control plane, no guest and no cluster in the profiles\n")
     code, text = command(project, tmp_path, "assets", "--yes")
     assert code == 0, text
     assert "building kube-apiserver (2 of 4) …" in text
@@ -331,7 +331,7 @@ def test_without_go_the_way_out_is_said(project, tmp_path):
 def test_up_names_what_is_missing(project, tmp_path):
     code, text = command(project, tmp_path, "up", "--profile", "controlplane")
     assert code == 3
-    assert "cannot start here, it lacks: etcd, kube-apiserver, kube-controller-manager" in text
+    assert "cannot start here, it lacks: etcd; kube-apiserver; kube-controller-manager" in text
     assert "kbtool sandbox assets; what can start here: embedded" in text
 
 

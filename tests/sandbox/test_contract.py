@@ -76,7 +76,7 @@ def stage(request, stages, tmp_path_factory):
     """One sandbox of the profile for this whole module."""
     profile = PROFILES[request.param]
     if missing := lacks(profile):
-        pytest.skip(f"profile {profile.name} cannot start here, it lacks {', '.join(missing)}")
+        pytest.skip(f"profile {profile.name} cannot start here, it lacks {'; '.join(missing)}")
     if programs_of(profile):
         request.getfixturevalue("programs")
     found, ends = stages
@@ -284,7 +284,7 @@ def test_without_anything_up_names_all_that_is_missing_and_that_nothing_works(ba
     assert all(each_["fix"] for each_ in missing)
     code, text = kbtool("sandbox", "up", "--profile", name, state=tmp_path, env=bare)
     assert code == 3
-    assert f"profile {name} cannot start here, it lacks: {', '.join(lacks[name])}\n" in text
+    assert f"profile {name} cannot start here, it lacks: {'; '.join(lacks[name])}\n" in text
     assert "what can start here: no profile" in text
     assert not list((tmp_path / "sandboxes").glob("[a-z]*"))
 
@@ -312,7 +312,7 @@ def test_a_profile_that_cannot_start_on_this_machine_says_so(name, tmp_path, mon
     profile = PROFILES[name]
     with pytest.raises(CannotStart) as refused:
         LiveSandbox.open(name, profile)
-    named = refused.value.message.partition("it lacks: ")[2].split(", ")
+    named = refused.value.message.partition("it lacks: ")[2].split("; ")
     assert named == [what for what, _, _ in lacking(profile)]
     assert Entry(name).record() is None
     assert (ROOT / "sandbox" / "profiles" / f"{name}.toml").is_file()

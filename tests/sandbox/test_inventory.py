@@ -79,7 +79,7 @@ def test_a_sandbox_without_hosts_says_so(box):
     code, text = kbtool("sandbox", "inventory", box.name, state=state)
     assert code == 3
     assert "has no hosts: its profile is embedded" in text
-    assert "profiles with hosts: controlplane, k3d" in text
+    assert "profiles with hosts: controlplane, controlplane-vm, k3d, vm" in text
 
 
 def test_the_command_writes_both_files(plane, tmp_path):
