@@ -9,7 +9,7 @@ import json
 import os
 
 import pytest
-from support.profiles import FOLDER, PROFILES, each, each_fault, lacks, shows
+from support.profiles import FOLDER, PROFILES, STAGES, each, each_fault, lacks, shows
 from support.recovery import CRASHES, accepted
 from support.sandbox import ROOT, eventually, fresh, kbtool, output, own_secret, run
 
@@ -61,6 +61,7 @@ NOTICED = {
         ],
     },
 }
+NOTICED["controlplane-vm"] = NOTICED["controlplane"]
 ALWAYS = {"argocd-selfheal"}  # is how the lab is set up: the fault is what a hand meets
 
 
@@ -74,7 +75,7 @@ def stages():
 @pytest.fixture
 def stage(request, stages, tmp_path_factory):
     """One sandbox of the profile for this whole module."""
-    profile = PROFILES[request.param]
+    profile = STAGES[request.param]
     if missing := lacks(profile):
         pytest.skip(f"profile {profile.name} cannot start here, it lacks {'; '.join(missing)}")
     if programs_of(profile):
@@ -105,7 +106,9 @@ def healthy(stage):
     states = {part["state"] for part in stage.status()["parts"].values()}
     if "longhorn" in stage.profile.view().components:
         return states == AS_SEEDED and accepted(stage) == {}
-    return states == AS_SEEDED and stage.observe(SEEDED, 5).value == "1"
+    if "postgres" in stage.profile.components:
+        return states == AS_SEEDED and stage.observe(SEEDED, 5).value == "1"
+    return states <= AS_SEEDED
 
 
 # ---------------------------------------------------------------------- up, identity, parity
@@ -135,18 +138,22 @@ def test_it_shows_the_parts_it_promised_and_drifts_only_where_it_is_accepted(sta
     manifest = load_parity(FOLDER)
     lines = drift_of(manifest, stage.profile, seen)
     assert list(lines) == compare(manifest, stage.profile.name, promised).lines()
-    assert not [line for line in lines if line.endswith("Not accepted")]
-    code, text = command(stage, "parity", "--profile", stage.profile.name)
-    assert code == 0, text
+    if stage.profile.name in PROFILES:
+        assert not [line for line in lines if line.endswith("Not accepted")]
+        code, text = command(stage, "parity", "--profile", stage.profile.name)
+        assert code == 0, text
 
 
 @every
 def test_doctor_finds_nothing_missing(stage):
-    code, text = command(stage, "doctor", "--profile", stage.profile.name, "--format", "json")
+    """Of a profile started with one host, only what the whole of it wants beside."""
+    name = stage.profile.name.partition("/")[0]
+    code, text = command(stage, "doctor", "--profile", name, "--format", "json")
     answer = json.loads(text)
-    assert (code, answer["ok"]) == (0, True)
-    assert all(check["found"] for check in answer["checks"])
-    assert answer["profiles"] == [{"name": stage.profile.name, "can_start": True, "lacks": []}]
+    wanted = list(PROFILES[name].missing) if name != stage.profile.name else []
+    assert (code, answer["ok"]) == ((3, False) if wanted else (0, True))
+    assert [check["what"] for check in answer["checks"] if not check["found"]] == wanted
+    assert answer["profiles"] == [{"name": name, "can_start": not wanted, "lacks": wanted}]
 
 
 # ---------------------------------------------------------------------- what steps find
@@ -161,11 +168,11 @@ EOF"""
 @every
 def test_a_step_reaches_each_endpoint_it_may_and_no_other(stage):
     ports = [door["port"] for door in stage.doors().values()]
-    assert len(set(ports)) == len(ports) > 0
+    assert len(set(ports)) == len(ports) >= len(stage.profile.components)
     script = CONNECT.format(ports=ports)
     assert output(stage, script).split() == [word for port in ports for word in (str(port), "0")]
     refused = output(stage, script, endpoints=()).split()[1::2]
-    assert set(refused) == {"111"}  # ECONNREFUSED
+    assert set(refused) <= {"111"}  # ECONNREFUSED
     for name, door in stage.doors().items():
         states = output(stage, script, endpoints=(name,)).splitlines()
         assert [line for line in states if line.endswith(" 0")] == [f"{door['port']} 0"]

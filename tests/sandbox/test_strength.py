@@ -35,7 +35,7 @@ def test_a_runbook_is_planned_on_every_stronger_profile_or_a_part_is_missing(pat
     assert told[: len(lacks)] == wanted
 
 
-def test_what_needs_no_cluster_is_planned_on_all():
+def test_what_needs_no_cluster_is_planned_wherever_there_are_servers():
     opened = open_runbook(str(ROOT / "vibe/runbooks/unseal-vault-after-a-restart.md"))
-    for name, profile in PROFILES.items():
-        assert plan_of(opened, profile, inputs={}, mode="drill").profile == name
+    for name in ("embedded", "controlplane", "controlplane-vm", "k3d"):
+        assert plan_of(opened, PROFILES[name], inputs={}, mode="drill").profile == name

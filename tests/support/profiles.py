@@ -12,24 +12,26 @@ from support.sandbox import ROOT
 
 FOLDER = ROOT / "sandbox" / "profiles"
 PROFILES = {profile.name: profile for profile in load_profiles(FOLDER)}
+ALONE = {found.name: found for found in [PROFILES["vm"].only("pi2")]}
+STAGES = PROFILES | ALONE
 
 
 def each():
     """A parameter for each profile; those that need programs of a control plane are slow."""
-    return [_parameter(name, (name,)) for name in PROFILES]
+    return [_parameter(name, (name,)) for name in STAGES]
 
 
 def each_fault():
     """A parameter for each fault of each profile."""
     return [
-        _parameter(name, (name, fault))
-        for name, found in PROFILES.items()
-        for fault in found.faults
+        _parameter(name, (name, fault)) for name, found in STAGES.items() for fault in found.faults
     ]
 
 
 def _parameter(name, values):
-    marks = [pytest.mark.slow, pytest.mark.timeout(1800)] if programs_of(PROFILES[name]) else []
+    found = STAGES[name]
+    slow = programs_of(found) or found.guests
+    marks = [pytest.mark.slow, pytest.mark.timeout(1800)] if slow else []
     return pytest.param(*values, marks=marks, id="-".join(values))
 
 
