@@ -22,7 +22,7 @@ from typing import Final
 from kbtool.errors import SandboxError
 from kbtool.sandbox import image
 from kbtool.sandbox.bubblewrap import find_bwrap
-from kbtool.sandbox.building import Progress, locked
+from kbtool.sandbox.building import TELL_EVERY, Progress, locked
 from kbtool.sandbox.cell import alone
 from kbtool.sandbox.image import Image, NoGuest
 from kbtool.sandbox.monitor import migrated, tell
@@ -284,19 +284,25 @@ class _Oven:
         command = self._machine()
         start = command.index("-append") + 1
         command[start] += f" start=/configure now={int(time.time())}"
-        with (self.folder / "configure.log").open("wb") as log:
+        with (
+            (self.folder / "configure.log").open("wb") as log,
+            subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log) as process,
+        ):
             try:
-                subprocess.run(
-                    command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    timeout=_LIMIT,
-                    check=False,
-                )
-            except subprocess.TimeoutExpired as error:
-                raise NoGuest("the guest did not configure its packages in time") from error
+                self._watch(process)
+            finally:
+                process.kill()
         self._said("configure.log", _CONFIGURED)
+
+    def _watch(self, process: "subprocess.Popen[bytes]") -> None:
+        """Wait for the end; tell now and then that it is under way."""
+        limit = time.monotonic() + _LIMIT
+        while time.monotonic() < limit:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(TELL_EVERY)
+                return
+            self._tell("still configuring")
+        raise NoGuest("the guest did not configure its packages in time")
 
     async def _prepare(self) -> None:
         """Boot, wait until all has started, and keep the memory beside the disk."""

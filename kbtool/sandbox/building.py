@@ -27,7 +27,7 @@ _KUBERNETES: Final = re.compile(
     r"^\s*(?:require\s+)?k8s\.io/kubernetes (v(\d+)\.(\d+)\.\S+)", re.MULTILINE
 )
 _WANTED: Final = re.compile(r"^go (\d+)\.(\d+)", re.MULTILINE)
-_TELL_EVERY: Final = 30.0  # seconds
+TELL_EVERY: Final = 30.0  # seconds
 Progress = Callable[[str], None]
 
 
@@ -161,7 +161,7 @@ def _watch(process: "subprocess.Popen[str]", began: float, name: str, progress: 
     try:
         while True:
             try:
-                return process.communicate(timeout=_TELL_EVERY)[1]
+                return process.communicate(timeout=TELL_EVERY)[1]
             except subprocess.TimeoutExpired:
                 progress(f"building {name}: {time.monotonic() - began:.0f} s so far")
     except BaseException:

@@ -132,9 +132,12 @@ def test_it_comes_up_healthy_and_every_part_proves_itself_behind_a_boundary_that
 def test_it_shows_the_parts_it_promised_and_drifts_only_where_it_is_accepted(stage):
     seen = stage.describe()
     promised = stage_of(stage.profile)
-    assert {part.name: (part.version, part.real) for part in seen.parts} == {
-        name: (piece.version, piece.real) for name, piece in promised.parts.items()
-    }
+    parts = {part.name: (part.version, part.real) for part in seen.parts}
+    for name in stage.profile.guests:  # only its image knows what is in it
+        version, real = parts.pop(name)
+        assert real
+        assert version.startswith("arm64 machine, emulated by QEMU")
+    assert parts == {name: (piece.version, piece.real) for name, piece in promised.parts.items()}
     manifest = load_parity(FOLDER)
     lines = drift_of(manifest, stage.profile, seen)
     assert list(lines) == compare(manifest, stage.profile.name, promised).lines()
@@ -306,6 +309,8 @@ def test_what_a_profile_lacks_beside_the_default_one_is_named_with_that_as_the_w
     assert f"profile {name} cannot start here, it lacks: " in text
     assert "confinement" not in text
     assert "what can start here: embedded" in text
+    if "vault" not in PROFILES[name].components:
+        return
     code, text = kbtool(
         "drill", "unseal-vault-after-a-restart", "--profile", name, state=tmp_path, env=bare
     )
