@@ -18,7 +18,8 @@ from kbtool.runbook.ports import Fact
 FIRST: Final = "0" * 64
 _RUN: Final = (
     *("run", "mode", "runbook", "digest", "plan", "profile", "sandbox", "environment", "kbtool"),
-    *("commit", "inputs", "examples", "steps", "without", "nonce", "parts", "layers", "name"),
+    *("commit", "inputs", "examples", "steps", "without", "nonce", "parts", "layers", "boundary"),
+    "name",
 )
 FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "run": _RUN,
