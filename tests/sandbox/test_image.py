@@ -7,7 +7,7 @@ import pytest
 from support.sandbox import ROOT, kbtool
 
 from kbtool.sandbox import baking, image
-from kbtool.sandbox.launch import requirements
+from kbtool.sandbox.needs import requirements
 from kbtool.sandbox.profile import load_profile
 
 
