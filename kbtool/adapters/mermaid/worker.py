@@ -103,7 +103,11 @@ def main(libraries: str, seconds: float, scripts: list[str]) -> None:
     _say(out, json.dumps({"ready": True}))
     for line in sys.stdin.buffer:
         guard.since = time.process_time()
-        verdict = _judged(engine, json.loads(line))
+        try:
+            verdict = _judged(engine, json.loads(line))
+        except Exception as error:  # noqa: BLE001 - whatever it is, this engine is done
+            # At once: an orderly end would wait for the engine's own threads, some for ever.
+            os._exit(TOO_LARGE if "allocation failed" in str(error) else 1)
         guard.since = None
         _say(out, verdict)
 
