@@ -160,7 +160,7 @@ def test_a_build_that_makes_nothing_is_no_build(module, go, monkeypatch):
 
 
 def test_a_long_build_tells_that_it_is_under_way(module, go, monkeypatch):
-    monkeypatch.setattr(building, "_TELL_EVERY", 0.1)
+    monkeypatch.setattr(building, "TELL_EVERY", 0.1)
     monkeypatch.setenv("GO_SLOW", "0.5")
     told = []
     building.build(module, told.append)

@@ -288,7 +288,7 @@ def test_doctor_tells_what_of_the_engine_is_here(replay, tmp_path):
     assert f"✓ k3d: Docker: 28.2.2 ({tmp_path}/programs/docker)" in text
     assert f"✓ k3d: k3d: k3d version v5.8.3 ({tmp_path}/programs/k3d)" in text
     assert "✗ k3d: rancher/k3s:v1.34.3-k3s1: missing; kbtool sandbox assets" in text
-    assert "profile k3d: cannot start here, it lacks rancher/k3s:v1.34.3-k3s1, " in text
+    assert "profile k3d: cannot start here, it lacks rancher/k3s:v1.34.3-k3s1; " in text
 
 
 def test_an_engine_that_does_not_answer_is_told_so(replay, tmp_path):
