@@ -38,7 +38,7 @@ def requirements(profile: Profile) -> list[Row]:
     ]
     module = programs_of(profile)
     rows += _control_plane(module) if module else ()
-    rows += image.rows(profile.guests, baking.PROGRAMS)
+    rows += dict.fromkeys(image.rows(profile.guests, baking.PROGRAMS))  # guests need the same
     rows += [(each, "", _not_here(profile)) for each in profile.missing]
     return [*rows, *_engine(profile.cluster)] if profile.cluster else rows
 

@@ -76,3 +76,12 @@ def test_doctor_says_that_the_whole_cannot_start(tmp_path):
     code, text = kbtool("sandbox", "doctor", "--profile", "vm", state=tmp_path)
     assert code == 3
     assert "k3s v1.34.3+k3s1 for linux/arm64" in text
+
+
+def test_what_guests_share_is_told_once(monkeypatch, tmp_path):
+    monkeypatch.setenv("KBTOOL_STORE", str(tmp_path))
+    monkeypatch.setattr(image, "program", lambda _name: "")
+    rows = requirements(load_profile(ROOT / "sandbox" / "profiles", "vm"))
+    missing = [what for what, found, _ in rows if not found]
+    assert image.EMULATOR in missing
+    assert len(missing) == len(set(missing))
