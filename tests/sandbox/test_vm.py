@@ -297,7 +297,7 @@ def test_the_whole_lab_is_refused_by_name(tmp_path):
     code, text = kbtool("sandbox", "up", "--profile", "vm", state=tmp_path)
     assert code == 3
     assert "k3s v1.34.3+k3s1" in text
-    assert "--only pi1" in text
+    assert "--only NAME" in text
     code, text = kbtool("sandbox", "up", "--profile", "vm", "--only", "pi4", state=tmp_path)
     assert code == 2
     assert "it has pi1, pi2, pi3" in text
