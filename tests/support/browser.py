@@ -54,13 +54,16 @@ class Browser:
     def open(self, url, wait="document.readyState === 'complete'"):
         """Open a page and wait until the condition holds there."""
         self.console, self.requests = [], []
-        self._call("Page.navigate", url="about:blank")
-        self.until("location.href === 'about:blank'")
+        self._leave()
         origin = "/".join(url.split("/")[:3])
         self._call("Storage.clearDataForOrigin", origin=origin, storageTypes="local_storage")
         self.js("window.left = true")
         self._call("Page.navigate", url=url)
         self.until(f"!window.left && document.readyState === 'complete' && ({wait})")
+
+    def _leave(self):
+        self._call("Page.navigate", url="about:blank")
+        self.until("location.href === 'about:blank'")
 
     def until(self, condition, seconds=20):
         end = time.monotonic() + seconds
@@ -86,7 +89,11 @@ class Browser:
         self._call("Input.insertText", text=text)
 
     def look(self, width, scheme="light"):
-        """Set the width of the window, and whether the reader likes it dark."""
+        """Set the width of the window, and whether the reader likes it dark.
+
+        The page before goes first: its theme would keep what it sees for the next one.
+        """
+        self._leave()
         self._call(
             "Emulation.setDeviceMetricsOverride",
             width=width,
