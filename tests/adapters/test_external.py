@@ -38,11 +38,10 @@ class Handler(BaseHTTPRequestHandler):
             host.asked.append((self.command, self.path))
             host.now += 1
             host.most = max(host.most, host.now)
-        try:
-            self.react(host, self.path.strip("/").partition("?")[0])
-        finally:
-            with host.lock:
-                host.now -= 1
+        time.sleep(0.01)
+        with host.lock:  # before the answer: who has it may ask again before we come back
+            host.now -= 1
+        self.react(host, self.path.strip("/").partition("?")[0])
 
     do_HEAD = do_GET = answer  # noqa: N815 -- the names http.server looks for
 
@@ -166,6 +165,15 @@ def test_a_host_is_asked_one_thing_at_a_time(host):
     assert host.most == 1
 
 
+def test_hosts_are_asked_side_by_side(host):
+    """Two names of one: so the count above would see a second question."""
+    other = host.url("").replace("127.0.0.1", "127.1")
+    urls = [f"{name}/fine?{number}" for name in (host.url(""), other) for number in range(20)]
+    Asking(LOCAL, NO_PRODUCTION, None).answers(urls)
+    assert len(host.asked) == 40
+    assert host.most == 2
+
+
 def test_an_anchor_is_not_part_of_the_question(host):
     found = Asking(LOCAL, Production(), None).answers([host.url("/gone#a"), host.url("/gone#b")])
     assert list(found.dead) == [host.url("/gone")]
@@ -182,6 +190,7 @@ def test_an_anchor_is_not_part_of_the_question(host):
             "is never contacted (production, or skip)",
         ),
         (LOCAL, Production(addresses=("127.0.0.1",)), "is never contacted (production, or skip)"),
+        (LOCAL, Production(addresses=("0x7F000001",)), "is never contacted (production, or skip)"),
     ],
 )
 def test_a_host_that_may_not_be_contacted_is_not(host, allowed, production, why):
@@ -207,6 +216,14 @@ def test_production_is_not_contacted_by_any_name(host, monkeypatch, name, addres
     answers = Asking(LOCAL, production, None).answers([f"http://{name}:{host.server_port}/gone"])
     assert answers.unknown == {"is never contacted (production, or skip)": 1}
     assert host.asked == []
+
+
+def test_an_address_of_production_is_known_however_it_was_configured(monkeypatch):
+    answer = [(0, 0, 0, "", ("fd00::7", 80, 0, 0))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answer)
+    production = Production(addresses=("FD00:0::07",))
+    answers = Asking(LOCAL, production, None).answers(["http://alias.example/"])
+    assert answers.unknown == {"is never contacted (production, or skip)": 1}
 
 
 def test_the_address_that_was_judged_is_the_one_contacted(host, monkeypatch):
