@@ -83,20 +83,14 @@ def drill(
     journal = JournalFile(new_run_id(), listener)
     keep = wishes.keep
     try:
-        description = sandbox.describe()
-        journal.record(first_fact(opened, plan, description, journal.run, "drill", sandbox.name))
-        confined(description)
-        results = _all(opened, plan, sandbox, clock, journal)
-        keep = keep or any(result.verdict != "green" for result in results)
-        told = Told(description, drift_of(manifest, profile, description), profile.strength)
-        written = _write(opened, plan, told, results, journal, always=wishes.record)
-    except KbError as error:
+        with journal.cut_short():
+            description = _begun(opened, plan, sandbox, journal, "drill")
+            results = _drill(opened, plan, sandbox, clock, journal).all()
+            keep = keep or any(result.verdict != "green" for result in results)
+            told = Told(description, drift_of(manifest, profile, description), profile.strength)
+            written = _write(opened, plan, told, results, journal, always=wishes.record)
+    except (KbError, KeyboardInterrupt):
         keep = False
-        journal.record({"kind": "ended", "verdict": "error", "reason": error.message})
-        raise
-    except KeyboardInterrupt:
-        keep = False
-        journal.record({"kind": "ended", "verdict": "interrupted", "reason": "Ctrl-C"})
         raise
     finally:
         kept = _leave(sandbox, keep=keep)
@@ -115,12 +109,21 @@ def _leave(sandbox: LiveSandbox, *, keep: bool) -> str:
     return ""
 
 
-def _all(
+def _begun(
+    opened: Opened, plan: Plan, sandbox: LiveSandbox, journal: JournalFile, mode: str
+) -> Description:
+    """Record the first fact; return what the sandbox says of itself, once it is confined."""
+    description = sandbox.describe()
+    journal.record(first_fact(opened, plan, description, journal.run, mode, sandbox.name))
+    confined(description)
+    return description
+
+
+def _drill(
     opened: Opened, plan: Plan, sandbox: LiveSandbox, clock: Clock, journal: JournalFile
-) -> list[Result]:
+) -> Drill:
     keeper = OutputKeeper(journal, {})
-    drilled = Drill(plan, sandbox, clock, keeper.record, files_of(opened, plan), keeper.outputs)
-    return drilled.all()
+    return Drill(plan, sandbox, clock, keeper.record, files_of(opened, plan), keeper.outputs)
 
 
 def _write(
@@ -186,25 +189,17 @@ def mutate(
         sandbox = LiveSandbox.fresh(profile, progress=progress)
     journal = JournalFile(new_run_id(), listener)
     try:
-        description = sandbox.describe()
-        journal.record(first_fact(opened, plan, description, journal.run, "mutate", sandbox.name))
-        confined(description)
-        keeper = OutputKeeper(journal, {})
-        drilled = Drill(plan, sandbox, clock, keeper.record, files_of(opened, plan), keeper.outputs)
-        found = drilled.mutants(told)
-        steps = plan.steps
-        verdicts = useless(steps, found), self_healing(steps, found), unsound(found)
-        journal.record(_ended(Mutated(journal.run, found, *verdicts)))
-    except KbError as error:
-        journal.record({"kind": "ended", "verdict": "error", "reason": error.message})
-        raise
-    except KeyboardInterrupt:
-        journal.record({"kind": "ended", "verdict": "interrupted", "reason": "Ctrl-C"})
-        raise
+        with journal.cut_short():
+            _begun(opened, plan, sandbox, journal, "mutate")
+            found = _drill(opened, plan, sandbox, clock, journal).mutants(told)
+            steps = plan.steps
+            verdicts = useless(steps, found), self_healing(steps, found), unsound(found)
+            mutated = Mutated(journal.run, found, *verdicts)
+            journal.record(_ended(mutated))
     finally:
         sandbox.remove()
         journal.close()
-    return Mutated(journal.run, found, *verdicts)
+    return mutated
 
 
 def _ended(mutated: Mutated) -> Fact:

@@ -1,5 +1,6 @@
 """Journals on disk: written ahead, flushed before anything is done."""
 
+import contextlib
 import os
 import re
 import secrets
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from kbtool.errors import UsageError
+from kbtool.errors import KbError, UsageError, WaitingForPerson
 from kbtool.runbook.journal import FIRST, JournalError, RunState, entry, fold, read_journal
 from kbtool.runbook.ports import Fact
 from kbtool.sandbox.state import private, state_folder
@@ -57,6 +58,19 @@ class JournalFile:
         os.fsync(self._fd)
         if self.listener:
             self.listener(fact)
+
+    @contextlib.contextmanager
+    def cut_short(self) -> Iterator[None]:
+        """Record what ends a run before its end; it is raised all the same."""
+        try:
+            yield
+        except KbError as error:
+            verdict = "waiting" if isinstance(error, WaitingForPerson) else "error"
+            self.record({"kind": "ended", "verdict": verdict, "reason": error.message})
+            raise
+        except KeyboardInterrupt:
+            self.record({"kind": "ended", "verdict": "interrupted", "reason": "Ctrl-C"})
+            raise
 
     def keep_output(self, name: str, text: str) -> None:
         """Keep a step's output beside the journal."""

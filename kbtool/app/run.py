@@ -8,7 +8,7 @@ from kbtool import __version__
 from kbtool.adapters import git
 from kbtool.app.journals import JournalFile
 from kbtool.app.runbooks import Opened
-from kbtool.errors import KbError, PlanError, WaitingForPerson
+from kbtool.errors import PlanError
 from kbtool.runbook.checks import Checker
 from kbtool.runbook.digest import runbook_digest, step_digests
 from kbtool.runbook.drill import confined
@@ -115,17 +115,8 @@ def run(
         outputs,
         state=state,
     )
-    try:
+    with journal.cut_short():
         outcome, accepted = _walk(execution, plan)
-    except WaitingForPerson as waiting:
-        journal.record({"kind": "ended", "verdict": "waiting", "reason": waiting.message})
-        raise
-    except KbError as error:
-        journal.record({"kind": "ended", "verdict": "error", "reason": error.message})
-        raise
-    except KeyboardInterrupt:
-        journal.record({"kind": "ended", "verdict": "interrupted", "reason": "Ctrl-C"})
-        raise
     verdict = "green" if accepted else "red"
     journal.record({"kind": "ended", "verdict": verdict, "reason": outcome.reason})
     return Ended(journal.run, outcome, accepted)
