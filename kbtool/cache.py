@@ -53,22 +53,32 @@ def read(name: str) -> object:
 def write(name: str, value: tuple[object, ...], most: int) -> None:
     """Keep a value of plain types under a name; of its folder's files, the newest stay."""
     import contextlib
-    import tempfile
 
     body = marshal.dumps(value)  # type: ignore[arg-type]
     target = os.path.join(folder(), name)
     with contextlib.suppress(OSError, ValueError):
-        os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=os.path.dirname(target), prefix=".new-")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(_SEAL + zlib.crc32(body).to_bytes(4, "big") + body)
-            os.replace(temporary, target)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+        put(target, _SEAL + zlib.crc32(body).to_bytes(4, "big") + body)
         for old in list(_by_age(os.path.dirname(target)))[most:]:
             os.unlink(old)
+
+
+def put(target: str, data: bytes) -> None:
+    """Write a file of the cache in one move, its folder with it.
+
+    Raises:
+        OSError: it could not be written; nothing of it is left.
+    """
+    import tempfile
+
+    os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=os.path.dirname(target), prefix=".new-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        os.replace(temporary, target)
+    except BaseException:
+        os.unlink(temporary)
+        raise
 
 
 def _by_age(where: str) -> "Iterator[str]":

@@ -7,9 +7,7 @@ for every redirect. No proxy of the environment is used, no cookie, no credentia
 
 import contextlib
 import json
-import os
 import socket
-import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +21,9 @@ import urllib3
 from urllib3.exceptions import HTTPError, SSLError
 from urllib3.util import Retry, Timeout
 
+from kbtool import cache
 from kbtool.graph.conventions import External, Production
+from kbtool.hosts import below, canonical, named
 
 FILE: Final = "external-1.json"
 _FRESH: Final = {True: 7 * 86400, False: 3600}  # seconds an answer is kept: there, gone
@@ -175,7 +175,7 @@ class Asking:
         Raises:
             _Unknown: one may not, or the name has none.
         """
-        if _named(host, self._production.names + self._production.addresses + self._allowed.skip):
+        if named(host, self._production) or below(host, self._allowed.skip):
             raise _Unknown("is never contacted (production, or skip)")
         try:
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -187,12 +187,8 @@ class Asking:
         return addresses[0]
 
     def _allow(self, address: str) -> None:
-        if address in self._production.addresses:
-            raise _Unknown("is never contacted (production, or skip)")
-        ip = ip_address(address.partition("%")[0])
-        mapped = getattr(ip, "ipv4_mapped", None)
-        ip = mapped or ip
-        if str(ip) in self._production.addresses:
+        ip = ip_address(canonical(address.partition("%")[0]))
+        if named(str(ip), self._production):
             raise _Unknown("is never contacted (production, or skip)")
         if ip.is_link_local or ip.is_multicast or ip.is_unspecified:
             raise _Unknown("has an address that is nobody's to check")
@@ -222,11 +218,7 @@ class Asking:
         old = {url: each for url, each in self._read().items() if now - each[0] < _FRESH[True]}
         kept: dict[str, Any] = old | {url: (now, why) for url, why in told.items()}
         with contextlib.suppress(OSError):
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(dir=self._file.parent, prefix=".external-")
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(kept, file)
-            os.replace(temporary, self._file)
+            cache.put(str(self._file), json.dumps(kept).encode())
 
 
 def _seconds(asked: str | None) -> float:
@@ -234,9 +226,3 @@ def _seconds(asked: str | None) -> float:
         return max(0.0, Retry().parse_retry_after(asked)) if asked else 0.0
     except HTTPError:
         return 0.0
-
-
-def _named(host: str, names: Sequence[str]) -> bool:
-    """Return whether a host is one of the names, or below one."""
-    own = host.rstrip(".").lower()
-    return any(own == name.lower() or own.endswith(f".{name.lower()}") for name in names)

@@ -68,18 +68,9 @@ class Verdicts:
         if len(kept) > MOST:
             kept = self._used
         import json
-        import tempfile
 
         with contextlib.suppress(OSError):
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(dir=self._file.parent, prefix=".verdicts-")
-            try:
-                with os.fdopen(handle, "w", encoding="utf-8") as file:
-                    json.dump(kept, file)
-                os.replace(temporary, self._file)
-            except BaseException:
-                os.unlink(temporary)
-                raise
+            cache.put(str(self._file), json.dumps(kept).encode())
 
     def _read(self) -> dict[str, Any]:
         if self._file is None:

@@ -6,13 +6,12 @@ given. Both explain a mistake; the boundary is what holds.
 """
 
 import json
-import socket
 from collections.abc import Iterator, Mapping, Sequence
-from ipaddress import IPv6Address, ip_address
 from typing import Any, Final
 
 from kbtool.errors import BoundaryError
 from kbtool.graph.conventions import Production
+from kbtool.hosts import named
 from kbtool.sandbox.engine import cluster_name, containers
 from kbtool.sandbox.profile import Profile
 
@@ -49,32 +48,6 @@ def _connection(sandbox: str, profile: Profile, host: str) -> Iterator[tuple[str
         return
     yield "ansible_connection", "community.docker.docker"
     yield "ansible_host", containers(profile.cluster, cluster_name(sandbox))[host]
-
-
-def named(value: str, production: Production) -> str:
-    """Return which name or address of production a text is, "" where it is none.
-
-    Addresses are compared as numbers: `3232235977` and `0xC0A801C9` are the same one.
-    """
-    for name in production.names:
-        if value == name or value.endswith(f".{name}"):
-            return name
-    found = _number(value)
-    return next((each for each in production.addresses if found and _number(each) == found), "")
-
-
-def _number(text: str) -> str:
-    """Return an address in its one canonical form, "" where the text is none."""
-    try:
-        return socket.inet_ntoa(socket.inet_aton(text))  # with every spelling a resolver takes
-    except OSError:
-        pass
-    try:
-        address = ip_address(text)
-    except ValueError:
-        return ""
-    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    return str(mapped or address)
 
 
 def guard(production: Production) -> str:

@@ -12,7 +12,8 @@ from support.sandbox import kbtool
 
 from kbtool.errors import BoundaryError
 from kbtool.graph.conventions import Production
-from kbtool.sandbox.inventory import guard, inventory, named
+from kbtool.hosts import named
+from kbtool.sandbox.inventory import guard, inventory
 
 PRODUCTION = Production(("192.168.1.201", "192.168.1.202"), ("example.org",))
 OWN = "0123456789ab"
