@@ -186,7 +186,7 @@ def or_another(folder: Path) -> Iterator[None]:
     try:
         yield
     except CannotStart as error:
-        can = [each.name for each in load_profiles(folder) if not lacking(each)]
+        can = [each.name for each in _loadable(folder)[0] if not lacking(each)]
         instead = f"what can start here: {', '.join(can) or 'no profile'}"
         raise CannotStart(error.message, f"{error.hint}; {instead}") from error
 

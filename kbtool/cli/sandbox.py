@@ -293,14 +293,17 @@ def _tell_images(found: Images) -> None:
 
 
 def _agree_to_pull(images: Sequence[str]) -> bool:
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return False
-    return click.confirm(f"Pull {', '.join(images)}? It takes some hundred MB.", err=True)
+    what = f"Pull {', '.join(images)}? It takes some hundred MB."
+    return _somebody_is_there() and click.confirm(what, err=True)
+
+
+def _somebody_is_there() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def _agree(names: Sequence[str], cost: str) -> bool:
     """Ask a person; nobody there to ask means no."""
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not _somebody_is_there():
         raise RequirementError(
             f"not here: {', '.join(names)}", "kbtool sandbox assets --yes makes them"
         )

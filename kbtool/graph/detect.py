@@ -287,10 +287,7 @@ def _settings_of(path: str, written: str) -> Settings:
         return read_settings(written)
     if path.endswith(".json"):
         return _json(written)
-    try:
-        return tomllib.loads(written)
-    except (ValueError, RecursionError):
-        return {}
+    return _loaded(tomllib.loads, written) or {}
 
 
 # ---------------------------------------------------------------------- docusaurus
@@ -343,10 +340,7 @@ def _versions(folder: str, place: str, route: str, files: Files, text: Text) -> 
 
 
 def _version_names(written: str) -> list[str]:
-    try:
-        found = json.loads(written)
-    except (ValueError, RecursionError):
-        return []
+    found = _loaded(json.loads, written)
     return [name for name in found if isinstance(name, str)] if isinstance(found, list) else []
 
 
@@ -408,11 +402,16 @@ def _source_of(entry: Any, folder: str) -> Iterator[str]:
 
 
 def _json(written: str) -> Settings:
-    try:
-        found = json.loads(written)
-    except (ValueError, RecursionError):
-        return {}
+    found = _loaded(json.loads, written)
     return found if isinstance(found, dict) else {}
+
+
+def _loaded(load: Callable[[str], Any], written: str) -> Any:
+    """Return what a text says, None where it cannot be read: that is its generator's to tell."""
+    try:
+        return load(written)
+    except (ValueError, RecursionError):
+        return None
 
 
 _READERS: Final[Mapping[SiteKind, Callable[[str, Files, Text], Site | None]]] = {

@@ -331,7 +331,7 @@ class _Published:
         """Yield what an absolute path is below the site's root: generators may add its prefix."""
         prefix = self.site.prefix.strip("/")
         inner = path.lstrip("/")
-        if prefix and (inner == prefix or inner.startswith(f"{prefix}/")):
+        if prefix and _below(inner, (prefix,)):
             yield inner[len(prefix) :].lstrip("/")
         if not prefix or self._adds_prefix():
             yield inner

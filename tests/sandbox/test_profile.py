@@ -5,7 +5,8 @@ import shutil
 import pytest
 from support.sandbox import ROOT
 
-from kbtool.errors import ConfigError
+from kbtool.app.sandbox import or_another
+from kbtool.errors import CannotStart, ConfigError
 from kbtool.sandbox.profile import from_json, load_profile
 
 
@@ -56,3 +57,10 @@ def test_a_token_outlives_the_leases_it_takes(application):
 
 def seconds(duration):
     return int(duration[:-1]) * {"m": 60, "h": 3600}[duration[-1]]
+
+
+def test_a_faulty_profile_does_not_hide_what_another_one_lacks(folder):
+    (folder / "broken.toml").write_text("name =")
+    with pytest.raises(CannotStart, match="it lacks x") as refused, or_another(folder):
+        raise CannotStart("it lacks x", "get it")
+    assert refused.value.hint.startswith("get it; what can start here: embedded")
