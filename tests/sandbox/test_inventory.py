@@ -2,9 +2,9 @@
 
 import dataclasses
 import json
-import os
-import shutil
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from support.profiles import PROFILES
@@ -17,14 +17,8 @@ from kbtool.sandbox.inventory import guard, inventory
 
 PRODUCTION = Production(("192.168.1.201", "192.168.1.202"), ("example.org",))
 OWN = "0123456789ab"
-MISSING = pytest.mark.skipif(
-    shutil.which("ansible-playbook") is None, reason="no ansible-core on the PATH"
-)
-
-
-def ansible(test):
-    """A test with the real Ansible, where it is; each run of it takes seconds."""
-    return pytest.mark.slow(MISSING(test))
+# Where the real Ansible is: one of the development dependencies. Each run of it takes seconds.
+ENVIRONMENT = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
 
 
 def written(name="controlplane", production=PRODUCTION):
@@ -117,7 +111,7 @@ def play(tmp_path, hosts, *options):
     done = subprocess.run(
         ["ansible-playbook", "-i", "hosts.yml", "site.yml", *options],
         cwd=tmp_path,
-        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LC_ALL": "C.UTF-8"},
+        env=ENVIRONMENT | {"HOME": str(tmp_path)},
         capture_output=True,
         text=True,
         check=False,
@@ -125,7 +119,7 @@ def play(tmp_path, hosts, *options):
     return done.returncode, done.stdout + done.stderr
 
 
-@ansible
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["controlplane", "k3d"])
 def test_the_sandbox_passes_its_guard(tmp_path, name):
     hosts = inventory("default", OWN, PROFILES[name], PRODUCTION)
@@ -136,12 +130,12 @@ def test_the_sandbox_passes_its_guard(tmp_path, name):
     assert text.count("LET PASS") == 3
 
 
-@ansible
+@pytest.mark.slow
 def test_ansible_sees_the_one_group(tmp_path):
     (tmp_path / "hosts.yml").write_text(inventory("d", OWN, PROFILES["controlplane"], PRODUCTION))
     done = subprocess.run(
         ["ansible-inventory", "-i", str(tmp_path / "hosts.yml"), "--list"],
-        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LC_ALL": "C.UTF-8"},
+        env=ENVIRONMENT | {"HOME": str(tmp_path)},
         capture_output=True,
         text=True,
         check=True,
@@ -154,7 +148,7 @@ def test_ansible_sees_the_one_group(tmp_path):
 SANDBOX = {"ansible_connection": "kbtool.host_view"}
 
 
-@ansible
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("hosts", "why"),
     [
@@ -189,7 +183,7 @@ def test_the_guard_ends_a_playbook_before_its_first_task(tmp_path, hosts, why):
     assert "LET PASS" not in text
 
 
-@ansible
+@pytest.mark.slow
 def test_a_guest_on_loopback_passes(tmp_path):
     code, text = play(
         tmp_path,
@@ -198,14 +192,14 @@ def test_a_guest_on_loopback_passes(tmp_path):
     assert code == 0, text
 
 
-@ansible
+@pytest.mark.slow
 def test_a_view_cannot_be_connected_to(tmp_path):
     """Else a play would run on the control node, and think it was a host."""
     (tmp_path / "hosts.yml").write_text(inventory("d", OWN, PROFILES["controlplane"], PRODUCTION))
     done = subprocess.run(
         ["ansible", "-i", "hosts.yml", "all", "-m", "ansible.builtin.raw", "-a", "id"],
         cwd=tmp_path,
-        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LC_ALL": "C.UTF-8"},
+        env=ENVIRONMENT | {"HOME": str(tmp_path)},
         capture_output=True,
         text=True,
         check=False,
