@@ -18,6 +18,7 @@ from kbtool.graph.base import KnowledgeBase
 from kbtool.graph.conventions import UNREAD_FOLDERS
 from kbtool.graph.detect import configured, detect
 from kbtool.graph.facts import Facts
+from kbtool.graph.resolve import Tree
 from kbtool.graph.site import Site
 from kbtool.markdown.page import Page
 from kbtool.markdown.parse import parse_page
@@ -154,10 +155,12 @@ class Workspace:
                 self.stamps[path] = seen
             if seen is None or not is_known(path, seen):
                 fresh.append(path)
-        self.surveys = self._surveyed(fresh, unreadable)
+        kb = self._base({}, unreadable)
+        self.surveys = self._surveyed(fresh, kb.tree, unreadable)
+        kb.unreadable = unreadable
         for path in unreadable:
             self.stamps.pop(path, None)
-        return self._base({}, unreadable)
+        return kb
 
     def fill(self, kb: KnowledgeBase, surveys: Mapping[str, Survey]) -> None:
         """Put pages into a surveyed base; each is read when somebody asks what stands in it.
@@ -256,22 +259,26 @@ class Workspace:
         elif os.path.isfile(real):
             files.add(path)
 
-    def _surveyed(self, paths: Sequence[str], unreadable: dict[str, str]) -> dict[str, Survey]:
+    def _surveyed(
+        self, paths: Sequence[str], tree: Tree, unreadable: dict[str, str]
+    ) -> dict[str, Survey]:
+        def looked_at(part: Sequence[str]) -> dict[str, Any]:
+            return {path: self._looked_at(path, tree.site(path)) for path in part}
+
         found: dict[str, Survey] = {}
-        for path, seen in divided(paths, self._looked_at, _PAGES_A_PROCESS).items():
+        for path, seen in divided(paths, looked_at, _PAGES_A_PROCESS).items():
             if isinstance(seen, str):
                 unreadable[path] = seen
             else:
                 found[path] = Survey(*seen)
         return found
 
-    def _looked_at(self, paths: Sequence[str]) -> dict[str, Any]:
-        """Return each page's survey as a tuple, or why there is none."""
-        found: dict[str, Any] = {}
-        for path in paths:
-            source = self._readable(path)
-            found[path] = source if isinstance(source, str) else tuple(survey(source.text))
-        return found
+    def _looked_at(self, path: str, site: Site | None) -> "tuple[object, ...] | str":
+        """Return a page's survey as a plain tuple, or why there is none."""
+        source = self._readable(path)
+        if isinstance(source, str):
+            return source
+        return tuple(survey(source.text, str(site.kind) if site else ""))
 
     def _text_again(self, path: str) -> str:
         source = self._readable(path)

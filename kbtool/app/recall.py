@@ -114,7 +114,7 @@ class Recall:
             and not kb.conventions.sites
             and kept.unreadable == kb.unreadable
             and all(
-                path in old and seen.anchors is not None and seen.anchors == old[path].anchors
+                path in old and seen.headings is not None and seen.told() == old[path].told()
                 for path, seen in fresh.items()
             )
         )

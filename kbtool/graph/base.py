@@ -107,9 +107,12 @@ class KnowledgeBase:
             self.folders,
             folded,
             self.conventions.hub,
-            self.pages.get,
+            self._page,
             self.conventions.sites,
         )
+
+    def _page(self, path: str) -> Page | None:
+        return self.pages.get(path)  # those there are when it is asked: they may come late
 
     def within(self, path: str) -> bool:
         """Return whether the path lies under the base."""

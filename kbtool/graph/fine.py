@@ -19,7 +19,7 @@ _NOWHERE: Final = Span(0, 0)
 
 
 class Links:
-    """The links of all pages; `anchors` tells a page's where its survey does not."""
+    """The links of all pages; `anchors` tells those of one."""
 
     def __init__(
         self,
@@ -88,6 +88,4 @@ class Links:
         anchor = unquote(fragment)
         if anchor in ("", "top"):
             return True
-        seen = self._surveys[path].anchors
-        known = self._anchors(path) if seen is None else seen
-        return anchor in known or is_line(anchor)
+        return anchor in self._anchors(path) or is_line(anchor)

@@ -1,14 +1,10 @@
-"""Text → `Page`. The only door to pyromark.
-
-pyromark gives events with UTF-8 byte ranges; a page counts code points.
-"""
+"""Text → `Page`: pyromark's events, which have UTF-8 byte ranges; a page counts code points."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-import pyromark
-
+from kbtool.markdown.door import definitions, is_undefined, ranged
 from kbtool.markdown.frontmatter import apart, read_front_matter
 from kbtool.markdown.head import read_head
 from kbtool.markdown.html import attributes, comments
@@ -27,17 +23,8 @@ from kbtool.markdown.page import (
 from kbtool.markdown.slug import Slugger
 from kbtool.text import LineIndex, Span
 
-_OPTIONS: Final = (
-    pyromark.Options.ENABLE_GFM
-    | pyromark.Options.ENABLE_TABLES
-    | pyromark.Options.ENABLE_FOOTNOTES
-    | pyromark.Options.ENABLE_STRIKETHROUGH
-    | pyromark.Options.ENABLE_TASKLISTS
-    | pyromark.Options.ENABLE_WIKILINKS
-)
 _CONTINUING: Final = bytes(range(0x80, 0xC0))  # a code point's second byte and those behind it
 _STRETCH: Final = 256  # bytes counted for one offset, at most
-_MAYBE_WIKI: Final = re.compile(r"\[\[(?:[^\n]|\n(?!\s*\n))*?\]\]")  # in one paragraph
 _BLOCKS: Final[Mapping[str, BlockKind]] = {
     "Paragraph": "paragraph",
     "BlockQuote": "quote",
@@ -50,7 +37,6 @@ _BLOCKS: Final[Mapping[str, BlockKind]] = {
 }
 _INLINE: Final = frozenset({"Emphasis", "Strong", "Strikethrough", "Link", "Image"})
 _AUTOLINKS: Final = frozenset({"Autolink", "Email"})
-_UNDEFINED: Final = frozenset({"Collapsed", "Reference"})
 
 
 def parse_page(path: str, text: str) -> Page:
@@ -79,33 +65,10 @@ def parse_page(path: str, text: str) -> Page:
     )
 
 
-def html(text: str, missing: Callable[[Mapping[str, Any]], None] | None = None) -> str:
-    """Return the HTML of `text` (front matter blanked); `missing` hears of undefined references."""
-    return pyromark.html(text, options=_OPTIONS, broken_link_callback=missing)
-
-
-def is_undefined(found: Mapping[str, Any]) -> bool:
-    """Return whether what pyromark calls a broken link is a reference that must be defined."""
-    return found["link_type"] in _UNDEFINED and not found["reference"].startswith("^")
-
-
-def has_wiki_links(text: str) -> bool:
-    """Return whether `text` (front matter blanked) has a `[[wiki link]]` or `![[embed]]`."""
-    if "[[" not in text or not _MAYBE_WIKI.search(text):
-        return False
-    each: Any
-    for each in pyromark.events(text, options=_OPTIONS):
-        start = each.get("Start") if isinstance(each, dict) else None
-        link = start.get("Link") or start.get("Image") if isinstance(start, dict) else None
-        if link and isinstance(link["link_type"], dict):
-            return True
-    return False
-
-
 def events(text: str) -> Iterator[tuple[Any, Span]]:
     """Yield pyromark's events of `text` (front matter blanked), each with its place."""
     at = offsets(text)
-    for event, where in pyromark.events_with_range(text, options=_OPTIONS):
+    for event, where in ranged(text):
         yield event, Span(at(where["start"]), at(where["end"]))
 
 
@@ -156,10 +119,7 @@ class _Reader:
     def read(self) -> None:
         """Read all events."""
         at = self.at
-        events = pyromark.events_with_range(
-            self.text, options=_OPTIONS, broken_link_callback=self._on_undefined
-        )
-        for event, where in events:
+        for event, where in ranged(self.text, self._on_undefined):
             start, end = at(where["start"]), at(where["end"])
             if isinstance(event, str):
                 self._on_mark(event, start, end)
@@ -320,9 +280,7 @@ class _Reader:
         if self._definitions is None:
             self._definitions = {
                 name.casefold(): self._defined_at(dict(found["span"]))
-                for name, found in pyromark.reference_definitions(
-                    self.text, options=_OPTIONS
-                ).items()
+                for name, found in definitions(self.text).items()
             }
         return self._definitions.get(label.casefold())
 

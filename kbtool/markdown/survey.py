@@ -1,27 +1,39 @@
 """Text → `Survey`: what a look at a page's HTML shows, at a fifth of the cost of reading it.
 
 Nobody is told anything by a survey. It only says which pages need no reading, so it may say too
-much and never too little: `links` are at least those of the page, `anchors` exactly those (or
-unknown), and `shows` names all that rules may find something about.
+much and never too little: `links` are at least those of the page, `shows` names all that rules may
+find something about, and what anchors are made of is exact or unknown.
+Imported by what must start fast: so it needs nothing of a page but its HTML.
 """
 
 import re
 from html import unescape
 from typing import Any, Final, NamedTuple
 
+from kbtool.markdown.dialect import ATTRIBUTES, is_odd
+from kbtool.markdown.door import has_wiki_links, html, is_undefined
 from kbtool.markdown.frontmatter import apart
 from kbtool.markdown.html import attributes
-from kbtool.markdown.parse import has_wiki_links, html, is_undefined
-from kbtool.markdown.slug import Slugger
+
+_NONE: Final[frozenset[str]] = frozenset()
 
 
 class Survey(NamedTuple):
-    """What was seen of a page: targets in the repository, percent-encoded or not; its anchors."""
+    """What was seen of a page: targets in the repository, percent-encoded or not; its headings."""
 
     links: frozenset[str]
     raw: frozenset[str]  # links of raw HTML
-    anchors: frozenset[str] | None
     shows: frozenset[str]  # of what rules see; links, where they are not surely all known
+    headings: tuple[tuple[int, str], ...] | None  # level, text; None: only a reading knows them
+    ids: frozenset[str]  # of raw HTML, where the headings are known
+    kind: str  # of the site that publishes the page, "" for the forge
+    odd: bool  # such a site may make anchors of more than that
+    written: frozenset[str]  # for it: ids of attribute lists outside of code; not of odd pages
+    matter: str  # the front matter, where that may say at which address a site has the page
+
+    def told(self) -> tuple[object, ...]:
+        """Return what other pages' links rest on."""
+        return self[3:]
 
 
 # Every alternative begins with `<`, so that the search jumps from tag to tag.
@@ -43,11 +55,13 @@ _ANCHOR: Final = re.compile(r"<[A-Za-z][^<>]*\s(?:id|name)\s*=", re.IGNORECASE)
 # An image's alternative text may hold links, of which its HTML shows nothing.
 _ALTERNATIVE: Final = re.compile(r"!\[(?:\\.|[^\]\\\[`<])*[\[`<]", re.DOTALL)
 _COMMENT_IN_TAG: Final = re.compile(r"<[A-Za-z][^<>]*<!--")
+_RAW_CODE: Final = re.compile(r"<(?:code|pre)", re.IGNORECASE)
+_ADDRESSED: Final = ("hugo", "docusaurus")  # by front matter
 
 
-def survey(text: str) -> Survey:
-    """Return what a look at a page shows."""
-    _, body = apart(text)
+def survey(text: str, kind: str = "") -> Survey:
+    """Return what a look at a page shows that this kind of site publishes ("": the forge)."""
+    matter, body = apart(text)
     undefined: list[Any] = []
 
     def missing(found: Any) -> None:
@@ -57,28 +71,34 @@ def survey(text: str) -> Survey:
     links: set[str] = set()
     shows: set[str] = set()
     made = html(body, missing)
-    known = "<" not in body or not _RAW_HEADING.search(body)
-    slugger = Slugger()
-    anchors: set[str] = set()
-    if "<" in body and _ANCHOR.search(body):
+    tagged = "<" in body
+    known = not tagged or not _RAW_HEADING.search(body)
+    odd = is_odd(text, kind)
+    headings: list[tuple[int, str]] = []
+    ids = _NONE
+    if tagged and _ANCHOR.search(body):
         known = known and "<!--" not in made  # a comment hides what is in it
-        ids = (each for each in attributes(made, 0) if each.name in ("id", "name"))
-        anchors.update(each.value for each in ids if each.name == "id" or each.tag == "a")
+        named = (each for each in attributes(made, 0) if each.name in ("id", "name"))
+        ids = frozenset(each.value for each in named if each.name == "id" or each.tag == "a")
     for link, image, level, heading, other in _SEEN.findall(made):
         if link or image:
             links.add(link or image)
         elif level:
-            links.update(_IN_HEADING.findall(heading))
-            words = _MARKUP.sub("", heading)
-            known = known and "<" not in words and "\n" not in words
-            anchors.add(slugger.unique(unescape(words)))
+            words = heading
+            if "<" in words:
+                links.update(_IN_HEADING.findall(words))
+                words = _MARKUP.sub("", words)
+                known = known and "<" not in words
+            known = known and "\n" not in words
+            odd = odd or "![" in words  # what is no picture may be one to Python-Markdown
+            headings.append((int(level), (unescape(words) if "&" in words else words).strip()))
         elif other[:1] == "c":
             shows.add("diagrams")
         elif other:
             known = False
     found = {unescape(target) if "&" in target else target for target in links}
-    raw: frozenset[str] = frozenset()
-    if "<" in body:
+    raw = _NONE
+    if tagged:
         tags = attributes(body, 0, comments=True)
         raw = frozenset(each.value for each in tags if each.name in ("href", "src"))
     if undefined:
@@ -88,7 +108,41 @@ def survey(text: str) -> Survey:
     if _hides_links(body):
         shows.add("links")
         known = False
-    return Survey(frozenset(found), raw, frozenset(anchors) if known else None, frozenset(shows))
+    written = _written(text, body, made) if kind and not odd else _NONE
+    return Survey(
+        frozenset(found),
+        raw,
+        frozenset(shows),
+        tuple(headings) if known else None,
+        ids,
+        kind,
+        odd or written is None,
+        written or _NONE,
+        matter if kind in _ADDRESSED else "",
+    )
+
+
+def _written(text: str, body: str, made: str) -> frozenset[str] | None:
+    """Return the ids of attribute lists outside of code, None in doubt.
+
+    They are known where the HTML has those of the text, no more and no fewer.
+    """
+    if "{" not in text or not ATTRIBUTES.search(text):
+        return _NONE
+    if _RAW_CODE.search(body):
+        return None
+    open_: list[str] = []
+    coded: list[str] = []
+    for each in ATTRIBUTES.finditer(made):
+        at = made.rfind("<", 0, each.start())
+        tag = made[at : each.start()] if at >= 0 else ">"
+        indented = tag.startswith("<code>") and made.endswith("<pre>", 0, at)
+        if "<" in each[0] or "&" in each[0] or ">" not in tag or indented:
+            return None  # an indented block is no code to `Page.fences`
+        (coded if tag.startswith("<code") else open_).append(each["id"])
+    if sorted(coded + open_) != sorted(each["id"] for each in ATTRIBUTES.finditer(text)):
+        return None
+    return frozenset(open_)
 
 
 def _hides_links(body: str) -> bool:

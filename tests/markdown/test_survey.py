@@ -7,10 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kbtool.graph.anchors import anchors as made
+from kbtool.graph.anchors import included
+from kbtool.graph.site import Mount, Site, SiteKind, Slugs
 from kbtool.markdown.marked import aims
 from kbtool.markdown.parse import parse_page
 from kbtool.markdown.survey import survey
-from kbtool.markdown.unread import Unread
+from kbtool.markdown.unread import Unread, anchors
 
 PIECES = [
     *(
@@ -76,6 +79,24 @@ PIECES = [
         "C:\\x",
         "file:x",
     ),
+    *("{ #id }", "{: .c #id }", "`{ #id }`", "{", "}", " #id", "{#é}", "{ #a&b }", "&#123;", "\\{"),
+    *(
+        "{ .c **x** #id }",
+        "!!! note\n",
+        "    ## In\n",
+        "--8<-- 'a'\n",
+        "{! x !}",
+        "[!INCLUDE ",
+        "===! ",
+    ),
+    *(
+        "import A from './a.mdx'\n",
+        "{{< include",
+        "# h { #id }\n",
+        "`![a]`",
+        "    { #id }\n",
+        "![{ #id }](i)",
+    ),
     *("*", "**", "_", "~~", "===\n", "\u00a0", "\u0301", "😀", "{#id}", "TODO", "]: ", "(", ")"),
     *(
         "](<",
@@ -100,8 +121,8 @@ def written(target):
 @given(TEXTS)
 def test_a_survey_shows_all_that_could_be_reported(text):
     seen, page = survey(text), parse_page("a.md", text)
-    if seen.anchors is not None:
-        assert seen.anchors == page.anchors
+    if seen.headings is not None:
+        assert anchors(seen) == page.anchors
     assert_shown(seen, page)
 
 
@@ -162,6 +183,42 @@ def test_an_unread_page_is_the_page(text):
             assert getattr(unread, name) == getattr(page, name)
 
 
+SITES = [
+    Site(kind, "s", (Mount(""),), slugs=slugs, attributes=attributes)
+    for kind, slugs, attributes in (
+        (SiteKind.MKDOCS, Slugs.TOC, True),
+        (SiteKind.MKDOCS, Slugs.PYMDOWNX, False),
+        (SiteKind.HUGO, Slugs.HUGO, True),
+        (SiteKind.DOCUSAURUS, Slugs.FORGE, True),
+        (SiteKind.DOCFX, Slugs.MARKDIG, False),
+    )
+]
+
+
+@pytest.mark.parametrize("site", SITES, ids=lambda site: f"{site.kind} {site.slugs}")
+@given(text=TEXTS)
+def test_a_site_makes_the_same_of_an_unread_page(site, text):
+    unread = Unread("a.md", lambda _: text, lambda _: survey(text, site.kind))
+    assert_made_alike(unread, parse_page("a.md", text), site)
+
+
+def assert_made_alike(unread, page, site):
+    assert made(unread, site) == made(page, site)
+    assert list(included(unread, site)) == list(included(page, site))
+
+
+def test_what_a_site_makes_of_common_pages_is_known_unread():
+    for text in (
+        "# A { #b }\n\n`{ #c }`\n\n```py\n{ #d }\n```\n",
+        "x\n{ .y #z }\n",
+        "## A *b* `c`\n",
+    ):
+        seen = survey(text, "mkdocs")
+        assert seen.headings is not None
+        assert not seen.odd
+    assert survey("# A { #b }\n\n`{ #c }` {: #d }\n", "mkdocs").written == {"b", "d"}
+
+
 def test_an_unread_page_has_nothing_else():
     with pytest.raises(AttributeError):
         _ = Unread("a.md", lambda _: "", lambda _: survey("")).nothing
@@ -183,13 +240,18 @@ def test_what_it_sees(text, links):
 
 @pytest.mark.slow
 def test_the_corpora_are_seen_as_they_are(corpus):
-    hidden = unknown = doubtful = 0
+    hidden = unknown = doubtful = odd = 0
     for file in corpus:
         text = file.read_text("utf-8", "replace")
         seen, page = survey(text), parse_page("a.md", text)
-        assert seen.anchors in (None, page.anchors), file
+        assert seen.headings is None or anchors(seen) == page.anchors, file
         assert_shown(seen, page)
-        unknown += seen.anchors is None
+        unknown += seen.headings is None
+        for site in SITES:
+            sited = survey(text, site.kind)
+            odd += sited.odd
+            unread = Unread("a.md", lambda _, text=text: text, lambda _, seen=sited: seen)
+            assert_made_alike(unread, page, site)
         if "links" in seen.shows:
             hidden += 1
             continue
@@ -199,3 +261,4 @@ def test_the_corpora_are_seen_as_they_are(corpus):
     assert hidden < len(corpus) / 50
     assert unknown < len(corpus) / 10
     assert doubtful < len(corpus) / 20
+    assert odd < len(corpus) / 10
