@@ -10,7 +10,7 @@ import re
 from html import unescape
 from typing import Any, Final, NamedTuple
 
-from kbtool.markdown.dialect import ATTRIBUTES, is_odd
+from kbtool.markdown.dialect import written
 from kbtool.markdown.door import has_wiki_links, html, is_undefined
 from kbtool.markdown.frontmatter import apart
 from kbtool.markdown.html import attributes
@@ -47,15 +47,12 @@ _SEEN: Final = re.compile(
 )
 _IN_HEADING: Final = re.compile(r'<(?:a href|img src)="([^"]*)"')
 # Tags whose text is the heading's text; with others, only a reading knows it.
-_MARKUP: Final = re.compile(
-    r'</?(?:a(?: href="[^"<>]*"(?: title="[^"<>]*")?)?|code|em|strong|del)>'
-)
+_MARKUP: Final = re.compile(r'</?(?!img|sup)[a-z][a-z0-9]*(?: [a-z]+="[^"<>]*")*>')
 _RAW_HEADING: Final = re.compile(r"<[hH][1-6]")
 _ANCHOR: Final = re.compile(r"<[A-Za-z][^<>]*\s(?:id|name)\s*=", re.IGNORECASE)
 # An image's alternative text may hold links, of which its HTML shows nothing.
 _ALTERNATIVE: Final = re.compile(r"!\[(?:\\.|[^\]\\\[`<])*[\[`<]", re.DOTALL)
 _COMMENT_IN_TAG: Final = re.compile(r"<[A-Za-z][^<>]*<!--")
-_RAW_CODE: Final = re.compile(r"<(?:code|pre)", re.IGNORECASE)
 _ADDRESSED: Final = ("hugo", "docusaurus")  # by front matter
 
 
@@ -73,7 +70,7 @@ def survey(text: str, kind: str = "") -> Survey:
     made = html(body, missing)
     tagged = "<" in body
     known = not tagged or not _RAW_HEADING.search(body)
-    odd = is_odd(text, kind)
+    odd = False
     headings: list[tuple[int, str]] = []
     ids = _NONE
     if tagged and _ANCHOR.search(body):
@@ -108,7 +105,7 @@ def survey(text: str, kind: str = "") -> Survey:
     if _hides_links(body):
         shows.add("links")
         known = False
-    written = _written(text, body, made) if kind and not odd else _NONE
+    listed = written(text, made, kind) if kind else _NONE
     return Survey(
         frozenset(found),
         raw,
@@ -116,33 +113,10 @@ def survey(text: str, kind: str = "") -> Survey:
         tuple(headings) if known else None,
         ids,
         kind,
-        odd or written is None,
-        written or _NONE,
+        odd or listed is None,
+        listed or _NONE,
         matter if kind in _ADDRESSED else "",
     )
-
-
-def _written(text: str, body: str, made: str) -> frozenset[str] | None:
-    """Return the ids of attribute lists outside of code, None in doubt.
-
-    They are known where the HTML has those of the text, no more and no fewer.
-    """
-    if "{" not in text or not ATTRIBUTES.search(text):
-        return _NONE
-    if _RAW_CODE.search(body):
-        return None
-    open_: list[str] = []
-    coded: list[str] = []
-    for each in ATTRIBUTES.finditer(made):
-        at = made.rfind("<", 0, each.start())
-        tag = made[at : each.start()] if at >= 0 else ">"
-        indented = tag.startswith("<code>") and made.endswith("<pre>", 0, at)
-        if "<" in each[0] or "&" in each[0] or ">" not in tag or indented:
-            return None  # an indented block is no code to `Page.fences`
-        (coded if tag.startswith("<code") else open_).append(each["id"])
-    if sorted(coded + open_) != sorted(each["id"] for each in ATTRIBUTES.finditer(text)):
-        return None
-    return frozenset(open_)
 
 
 def _hides_links(body: str) -> bool:
