@@ -21,7 +21,6 @@ from kbtool.values import Faults, choice, each, faults_of, folder, near, table, 
 
 FILE: Final = "kbtool.toml"
 PRESETS: Final = ("lab", "plain")
-MAX_PAGE_BYTES: Final = 10 * 1024 * 1024
 HEADERS: Final = ("quote", "list")
 _LANGUAGE: Final = re.compile(r"[a-z]{2}")
 _SITE: Final[Mapping[str, Callable[[Any], str]]] = {"folder": folder, "kind": choice(*SiteKind)}

@@ -3,7 +3,7 @@
 They do only when every one of them is surely fine; a page in doubt is read.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container
 from collections.abc import Set as AbstractSet
 from posixpath import dirname
 from typing import Final
@@ -23,18 +23,17 @@ class Links:
 
     def __init__(
         self,
-        surveys: Mapping[str, Survey],
+        surveyed: Container[str],
         tree: Tree,
         anchors: Callable[[str], AbstractSet[str]],
     ) -> None:
-        self._surveys = surveys
+        self._surveyed = surveyed
         self._tree = tree
         self._anchors = anchors
         self._known: dict[tuple[str, str], str | None] = {}  # (folder, target) → page or file
 
-    def all_fine(self, path: str) -> bool:
-        """Return whether every link of a page surely leads where it should."""
-        seen = self._surveys[path]
+    def all_fine(self, path: str, seen: Survey) -> bool:
+        """Return whether every link of a page, as it was seen, surely leads where it should."""
         if self._tree.site(path):
             return self._leads(path, "link", seen.links) and self._leads(path, "html", seen.raw)
         folder = dirname(path)
@@ -78,11 +77,11 @@ class Links:
         if whole is None:
             return None
         if whole in self._tree.files:
-            return whole if whole in self._surveys else ""
+            return whole if whole in self._surveyed else ""
         if whole and whole not in self._tree.folders:
             return None
         hub = f"{whole}/{self._tree.hub}" if whole else self._tree.hub
-        return hub if hub in self._surveys else ""
+        return hub if hub in self._surveyed else ""
 
     def _anchored(self, path: str, fragment: str) -> bool:
         anchor = unquote(fragment)

@@ -6,6 +6,7 @@ find something about, and what anchors are made of is exact or unknown.
 Imported by what must start fast: so it needs nothing of a page but its HTML.
 """
 
+import marshal
 import re
 from html import unescape
 from typing import Any, Final, NamedTuple
@@ -34,6 +35,16 @@ class Survey(NamedTuple):
     def told(self) -> tuple[object, ...]:
         """Return what other pages' links rest on."""
         return self[3:]
+
+
+def packed(seen: Survey) -> bytes:
+    """Return a survey as bytes: thousands of them are kept, and few are looked at."""
+    return marshal.dumps(tuple(seen))
+
+
+def unpacked(data: bytes) -> Survey:
+    """Return the survey that was packed: bytes of kbtool's own, from memory or a sealed file."""
+    return Survey(*marshal.loads(data))  # noqa: S302 - own, as said
 
 
 # Every alternative begins with `<`, so that the search jumps from tag to tag.

@@ -1,0 +1,83 @@
+"""Whether a run says the same of pages that changed: where a look at them sees nothing new.
+
+A page changed in words only if its survey is the one it had, or has fewer links, and if nothing was
+found on it. Then no rule that a survey suffices for finds anything there, nor anywhere else.
+Imported by what must start fast: so it needs only what a survey needs.
+"""
+
+import os
+from collections.abc import Collection, Mapping
+
+from kbtool.adapters.kept import NOTHING, Kept, Recalled, read
+from kbtool.markdown.survey import survey, unpacked
+from kbtool.source import read as read_source
+from kbtool.stamp import Stamp, stamp
+
+
+def amended(
+    recalled: Recalled,
+    stamps: Mapping[str, Stamp | None],
+    since: Mapping[str, Stamp | None],
+    folders: Collection[str],
+    beside: Collection[str],
+    changed: Collection[str],
+) -> dict[str, Stamp] | None:
+    """Return the stamps of what changed, if all of it is told as before; None if it may not be.
+
+    `stamps` has all that the run rests on, as it was; `since` those under which pages that were
+    amended are kept. `folders` are those it looked into, `beside` others, and symbolic links.
+    """
+    kept = None
+    now: dict[str, Stamp] = {}
+    for path in changed:
+        new = stamp(path)
+        if new is None or stamps[path] is None or os.path.islink(path):
+            return None
+        if path in folders:
+            same = os.path.isdir(path) and _listed(path) == _known(path, stamps, beside)
+        elif path in beside:
+            same = os.path.isdir(path)
+        else:
+            kept = kept or read(recalled.name)
+            was = since.get(path, stamps[path])
+            same = kept is not None and _is_alike(path, was, recalled, kept)
+        if not same or stamp(path) != new:
+            return None
+        now[path] = new
+    return now
+
+
+def _is_alike(path: str, was: Stamp | None, recalled: Recalled, kept: Kept) -> bool:
+    """Return whether nothing can be found on a page or because of it, as on what it was."""
+    page = path[len(recalled.root) + 1 :]
+    if (
+        kept.made != recalled.made
+        or kept.stamps.get(page) != was
+        or kept.judged.get(page, NOTHING) != NOTHING
+        or not recalled.sees.isdisjoint(kept.shown.get(page, ()))
+    ):
+        return False
+    try:
+        text = read_source(path).text
+    except (OSError, ValueError):
+        return False
+    old = unpacked(kept.surveys[page])
+    new = survey(text, old.kind)
+    known = new.headings is not None and not (new.kind and new.odd)
+    return (
+        known
+        and new.told() == old.told()
+        and not new.shows & recalled.sees
+        and new.links <= old.links
+        and new.raw <= old.raw
+    )
+
+
+def _listed(folder: str) -> set[str]:
+    with os.scandir(folder) as entries:
+        return {entry.path for entry in entries}
+
+
+def _known(folder: str, stamps: Mapping[str, Stamp | None], beside: Collection[str]) -> set[str]:
+    there = {path for path, known in stamps.items() if known}
+    return {path for path in there.union(beside) if os.path.dirname(path) == folder}
