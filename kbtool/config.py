@@ -1,7 +1,6 @@
 """`kbtool.toml` or `[tool.kbtool]` → one frozen `Config`. All faults are reported together."""
 
 import re
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -341,11 +340,14 @@ def config_table(folder: Path) -> tuple[Mapping[str, Any], str] | None:
 
 def _toml(path: Path) -> Mapping[str, Any] | None:
     try:
-        with path.open("rb") as file:
-            return tomllib.load(file)
+        data = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path.name}: not TOML: {error}", str(path)) from error
     except OSError as error:
         raise ConfigError(f"{path.name}: cannot be read: {error.strerror}", str(path)) from error
+    import tomllib
+
+    try:
+        return tomllib.loads(data.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path.name}: not TOML: {error}", str(path)) from error

@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import hashlib
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -319,8 +318,10 @@ class Workspace:
 
     def digest(self, path: str) -> str | None:
         """Return the sha256 of a repository file's bytes, or None where there is none."""
+        from hashlib import sha256
+
         raw = self.raw(path)
-        return hashlib.sha256(raw).hexdigest() if raw is not None else None
+        return sha256(raw).hexdigest() if raw is not None else None
 
     @property
     def settled(self) -> bool:

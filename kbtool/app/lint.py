@@ -14,7 +14,6 @@ from kbtool.errors import UsageError
 from kbtool.graph.base import KnowledgeBase
 from kbtool.lint.baseline import Compared, Entry, compare, entries, read, written
 from kbtool.lint.engine import Report, choose, lint, surveyed
-from kbtool.lint.fix import fix
 from kbtool.lint.rule import Finding, Rule
 from kbtool.lint.rules import RULES
 from kbtool.markdown.page import Page
@@ -219,6 +218,8 @@ def _mended(
     wanted: Callable[[Finding], bool],
 ) -> tuple[KnowledgeBase, Report, int, Mapping[str, str]]:
     """Return what fixing what is wanted makes of the pages, and the texts that change."""
+    from kbtool.lint.fix import fix
+
     parsed: dict[str, Page] = {}
 
     def rebuild(texts: Mapping[str, str]) -> KnowledgeBase:

@@ -16,7 +16,6 @@ from kbtool.graph.base import KnowledgeBase
 from kbtool.lint.rule import Finding
 from kbtool.report.answer import Answer
 from kbtool.report.cover import Cover
-from kbtool.report.diff import diff
 from kbtool.report.findings import answer_of, summary
 from kbtool.report.findings import text as text_lines
 from kbtool.report.formats import COUNTING, FOR_PEOPLE, FORMATS
@@ -233,6 +232,8 @@ def _folder(done: Linted) -> str:
 
 
 def _print_diff(done: Linted, answer: Answer) -> None:
+    from kbtool.report.diff import diff
+
     # As bytes: a page with CRLF is changed with CRLF.
     for line in diff(done.preview, answer.cover):
         click.echo(line.encode() + b"\n", nl=False)

@@ -44,7 +44,11 @@ class Links:
         page = self._tree.page(path)
         if page is None:
             return False
+        folder = path.rpartition("/")[0]
         for target in targets:
+            known = self._tree.resolved.get((folder, target))
+            if known and known.outcome in FINE:
+                continue
             if unquote(target) != unquote(target).strip():
                 return False
             link = Link(kind, target, "", _NOWHERE, None)

@@ -65,10 +65,15 @@ class Tree:
         """Return the site that publishes the page at `path`, None for the forge."""
         if not self.sites:
             return None
-        folder = dirname(path)
+        folder = path.rpartition("/")[0]
         if folder not in self._sites:
             self._sites[folder] = site_of(self.sites, path)
         return self._sites[folder]
+
+    @cached_property
+    def resolved(self) -> dict[tuple[str, str], Target]:
+        """Where a target leads on all pages of a folder, where that rests on no more than both."""
+        return {}
 
     def addresses(self, site: Site) -> Addresses:
         """Return where the site's files stand."""
@@ -119,10 +124,21 @@ class Tree:
 
 def resolve(tree: Tree, page: Page, link: Link) -> Target:
     """Return where `link` on `page` leads."""
-    target = link.target.strip()
-    site = tree.site(page.path)
     if link.kind == "wiki":
-        return _wiki(tree, page, target)
+        return _wiki(tree, page, link.target.strip())
+    key = page.path.rpartition("/")[0], link.target
+    known = tree.resolved.get(key)
+    if known is None:
+        site = tree.site(page.path)
+        known = _resolved(tree, site, page, link)
+        own = link.target.strip().startswith(("#", "?"))
+        if not own and (site is None or site.kind is SiteKind.DOCFX):
+            tree.resolved[key] = known
+    return known
+
+
+def _resolved(tree: Tree, site: Site | None, page: Page, link: Link) -> Target:
+    target = link.target.strip()
     if target.startswith("//") or SCHEME.match(target):
         return _outside(target)
     if site and _TEMPLATE.search(target):

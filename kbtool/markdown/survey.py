@@ -85,9 +85,9 @@ def survey(text: str, kind: str = "") -> Survey:
     headings: list[tuple[int, str]] = []
     ids = _NONE
     if tagged and _ANCHOR.search(body):
-        known = known and "<!--" not in made  # a comment hides what is in it
-        named = (each for each in attributes(made, 0) if each.name in ("id", "name"))
-        ids = frozenset(each.value for each in named if each.name == "id" or each.tag == "a")
+        ids = _ids(made)
+        # Where a comment ends, only a reading knows; unless it is all the same.
+        known = known and ("<!--" not in made or _ids(made, comments=True) == ids)
     for link, image, level, heading, other in _SEEN.findall(made):
         if link or image:
             links.add(link or image)
@@ -111,7 +111,7 @@ def survey(text: str, kind: str = "") -> Survey:
         raw = frozenset(each.value for each in tags if each.name in ("href", "src"))
     if undefined:
         shows.add("references")
-    if "kb-ignore" in body:
+    if "!" in body and "kb-ignore" in body:  # in a comment
         shows.add("ignores")
     if _hides_links(body):
         shows.add("links")
@@ -130,10 +130,16 @@ def survey(text: str, kind: str = "") -> Survey:
     )
 
 
+def _ids(made: str, *, comments: bool = False) -> frozenset[str]:
+    named = (each for each in attributes(made, 0, comments=comments) if each.name in ("id", "name"))
+    return frozenset(each.value for each in named if each.name == "id" or each.tag == "a")
+
+
 def _hides_links(body: str) -> bool:
     """Return whether the page may have links its HTML does not show as such."""
-    return (
-        has_wiki_links(body)
-        or ("![" in body and _ALTERNATIVE.search(body) is not None)
+    if has_wiki_links(body):
+        return True
+    return "!" in body and (  # most pages have none
+        ("![" in body and _ALTERNATIVE.search(body) is not None)
         or ("<!--" in body and _COMMENT_IN_TAG.search(body) is not None)
     )
