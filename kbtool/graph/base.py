@@ -92,20 +92,18 @@ class KnowledgeBase:
         """Every folder of the repository that holds a file."""
         found: set[str] = set()
         for path in self.files:
-            folder = dirname(path)
+            folder = path.rpartition("/")[0]
             while folder and folder not in found:
                 found.add(folder)
-                folder = dirname(folder)
+                folder = folder.rpartition("/")[0]
         return frozenset(found)
 
     @cached_property
     def tree(self) -> Tree:
         """The names the resolver works on."""
-        folded = {path.casefold(): path for path in sorted(self.folders) + sorted(self.files)}
         return Tree(
             self.files,
             self.folders,
-            folded,
             self.conventions.hub,
             self._page,
             self.conventions.sites,

@@ -5,7 +5,6 @@ They do only when every one of them is surely fine; a page in doubt is read.
 
 from collections.abc import Callable, Container
 from collections.abc import Set as AbstractSet
-from posixpath import dirname
 from typing import Final
 from urllib.parse import unquote
 
@@ -30,14 +29,17 @@ class Links:
         self._surveyed = surveyed
         self._tree = tree
         self._anchors = anchors
-        self._known: dict[tuple[str, str], str | None] = {}  # (folder, target) → page or file
+        self._folder = ""
+        self._known: dict[str, str | None] = {}  # target on the folder's pages → page or file
 
     def all_fine(self, path: str, seen: Survey) -> bool:
         """Return whether every link of a page, as it was seen, surely leads where it should."""
         if self._tree.site(path):
             return self._leads(path, "link", seen.links) and self._leads(path, "html", seen.raw)
-        folder = dirname(path)
-        return all(self._fine(path, folder, target) for target in (*seen.links, *seen.raw))
+        folder = path.rpartition("/")[0]
+        if folder != self._folder:  # pages come in order: those of a folder one after the other
+            self._folder, self._known = folder, {}
+        return all(self._fine(path, target) for target in (*seen.links, *seen.raw))
 
     def _leads(self, path: str, kind: LinkKind, targets: AbstractSet[str]) -> bool:
         """Ask the resolver: what publishes the page has rules of its own."""
@@ -56,14 +58,13 @@ class Links:
                 return False
         return True
 
-    def _fine(self, path: str, folder: str, target: str) -> bool:
+    def _fine(self, path: str, target: str) -> bool:
         place, _, fragment = target.partition("#")
         if not place:
             return self._anchored(path, fragment)
-        key = (folder, place)
-        if key not in self._known:
-            self._known[key] = self._led_to(path, place)
-        led = self._known[key]
+        if place not in self._known:
+            self._known[place] = self._led_to(path, place)
+        led = self._known[place]
         return led is not None and (not led or not fragment or self._anchored(led, fragment))
 
     def _led_to(self, path: str, place: str) -> str | None:

@@ -56,7 +56,6 @@ class Tree:
 
     files: AbstractSet[str]
     folders: AbstractSet[str]
-    folded: Mapping[str, str]  # casefolded path → path
     hub: str
     page: Callable[[str], Page | None]
     sites: tuple[Site, ...] = ()
@@ -100,6 +99,11 @@ class Tree:
                 return None  # what it says, nobody can tell
             found |= anchors(other, site) or frozenset()
         return found
+
+    @cached_property
+    def folded(self) -> Mapping[str, str]:
+        """Casefolded path → path."""
+        return {path.casefold(): path for path in sorted(self.folders) + sorted(self.files)}
 
     @cached_property
     def named(self) -> Mapping[str, tuple[str, ...]]:
@@ -166,6 +170,11 @@ def joined(page_path: str, target: str) -> str | None:
     """Return the path from the root that a target means on a page, None when it leaves."""
     if "\0" in target:
         return None
+    folder, rest = page_path.rpartition("/")[0], target
+    while folder and rest.startswith("../"):
+        folder, rest = folder.rpartition("/")[0], rest[3:]
+    if rest and rest[0] not in "./" and rest[-1] != "/" and "//" not in rest and "/." not in rest:
+        return f"{folder}/{rest}" if folder else rest
     base = target.lstrip("/") if target.startswith("/") else join(dirname(page_path), target)
     path = normpath(base) if base else "."
     if path == ".." or path.startswith("../"):
