@@ -1,14 +1,15 @@
 """Whether a run says the same of pages that changed: where a look at them sees nothing new.
 
-A page changed in words only if its survey is the one it had, or has fewer links, and if nothing was
-found on it. Then no rule that a survey suffices for finds anything there, nor anywhere else.
+A page changed in words only if its survey is the one it had, or has fewer links, and nothing was
+found on it: then no rule that a survey suffices for finds anything there, nor anywhere else. Where
+something was found, its links are the same ones too, and it changed only behind all that was found.
 Imported by what must start fast: so it needs only what a survey needs.
 """
 
 import os
 from collections.abc import Collection, Mapping
 
-from kbtool.adapters.kept import NOTHING, Kept, Recalled, read
+from kbtool.adapters.kept import NOTHING, Kept, Recalled, digest, read
 from kbtool.markdown.survey import survey, unpacked
 from kbtool.source import read as read_source
 from kbtool.stamp import Stamp, stamp
@@ -50,11 +51,13 @@ def amended(
 def _is_alike(path: str, was: Stamp | None, recalled: Recalled, kept: Kept) -> bool:
     """Return whether nothing can be found on a page or because of it, as on what it was."""
     page = path[len(recalled.root) + 1 :]
+    quiet = kept.judged.get(page, NOTHING) == NOTHING and recalled.sees.isdisjoint(
+        kept.shown.get(page, ())
+    )
     if (
         kept.made != recalled.made
         or kept.stamps.get(page) != was
-        or kept.judged.get(page, NOTHING) != NOTHING
-        or not recalled.sees.isdisjoint(kept.shown.get(page, ()))
+        or not (quiet or page in kept.settled)
     ):
         return False
     try:
@@ -64,13 +67,14 @@ def _is_alike(path: str, was: Stamp | None, recalled: Recalled, kept: Kept) -> b
     old = unpacked(kept.surveys[page])
     new = survey(text, old.kind)
     known = new.headings is not None and not (new.kind and new.odd)
-    return (
-        known
-        and new.told() == old.told()
-        and not new.shows & recalled.sees
-        and new.links <= old.links
-        and new.raw <= old.raw
-    )
+    if not known or new.told() != old.told() or not recalled.sees.isdisjoint(new.shows):
+        return False
+    if quiet:
+        return {*new.links} <= {*old.links} and {*new.raw} <= {*old.raw}
+    # The links are all the same, and those something was found on have not moved.
+    end, beginning = kept.settled[page]
+    same = new.links == old.links and new.raw == old.raw
+    return same and "]:" not in text[end:] and digest(text[:end]) == beginning
 
 
 def _listed(folder: str) -> set[str]:

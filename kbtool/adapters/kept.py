@@ -25,6 +25,7 @@ class Kept(NamedTuple):
     surveys: Mapping[str, bytes]  # packed: most are never looked at
     shown: Mapping[str, frozenset[str]]  # of pages: what rules may find something about
     judged: Mapping[str, bytes]  # pages that were looked at: packed findings, `NOTHING` for none
+    settled: Mapping[str, tuple[int, str]]  # pages whose findings all stand in a beginning: which
 
 
 class Recalled(NamedTuple):
@@ -37,6 +38,13 @@ class Recalled(NamedTuple):
 
 
 NOTHING: Final = b""
+
+
+def digest(beginning: str) -> str:
+    """Return what stands for the beginning of a page."""
+    from hashlib import sha256
+
+    return sha256(beginning.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def name_of(root: str, rules: object) -> str:

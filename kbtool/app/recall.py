@@ -8,11 +8,11 @@ changed has the headings and ids it had. Else all links are looked at anew, in t
 
 import marshal
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import astuple
 from typing import Any
 
-from kbtool.adapters.kept import NOTHING, Kept, Recalled, name_of, read, write
+from kbtool.adapters.kept import NOTHING, Kept, Recalled, digest, name_of, read, write
 from kbtool.adapters.replay import own_files
 from kbtool.graph.base import KnowledgeBase
 from kbtool.graph.fine import Links
@@ -32,6 +32,7 @@ class Recall:
         self._began = time.time_ns()
         self._kept: Kept | None = None
         self._surveys: dict[str, bytes] = {}
+        self._anew: Collection[str] = ()  # pages whose findings are not those that are kept
         self._root = str(root.path)
         self._sees = frozenset(str(rule.sees) for rule in rules)
         if libraries is None:
@@ -49,6 +50,7 @@ class Recall:
         kept, fresh = self._kept, workspace.surveys
         same = [path for path in workspace.pages if path not in fresh and path not in kb.unreadable]
         calm = kept is not None and self._calm(kept, kb, fresh)
+        self._anew = fresh if calm else workspace.pages
         self._surveys = {path: kept.surveys[path] for path in same} if kept else {}
         self._surveys |= fresh
         workspace.fill(kb, self._seen, filter(self._surveys.__contains__, workspace.pages))
@@ -114,9 +116,40 @@ class Recall:
                 self._surveys,
                 dict(kb.shown or {}),
                 {path: _packed(each) for path, each in judged.items()},
+                self._settled(kb, judged, kept.settled if kept else {}),
             )
             write(self._name, kept)
         return Recalled(self._name, kept.made, self._root, self._sees)
+
+    def _settled(
+        self,
+        kb: KnowledgeBase,
+        judged: Mapping[str, Judged],
+        known: Mapping[str, tuple[int, str]],
+    ) -> dict[str, tuple[int, str]]:
+        """Return how far pages reach to the last finding, where only links are wrong on them."""
+        anew = frozenset(self._anew)
+        found = {path: each for path, each in known.items() if path not in anew}
+        for path in anew.intersection(judged):
+            findings, suppressed = judged[path]
+            if findings and not suppressed and self._sees.isdisjoint(self._seen(path).shows):
+                text = kb.pages[path].text
+                if end := _end(text, findings):
+                    found[path] = end, digest(text[:end])
+        return found
+
+
+def _end(text: str, findings: Sequence[Finding]) -> int:
+    """Return where the block ends behind the last finding, 0 where what follows may matter to it.
+
+    No line behind an empty one changes what links stand before it, but for definitions of
+    references and for the end of a tag.
+    """
+    places = [finding.span.end for finding in findings]
+    places += (edit.span.end for finding in findings for edit in finding.fix)
+    end = text.find("\n\n", max(places)) + 2
+    open_tag = text.rfind("<", 0, end) > text.rfind(">", 0, end)
+    return 0 if end < 2 or open_tag or "]:" in text[end:] else end
 
 
 def _is_calm(old: Survey, new: Survey) -> bool:

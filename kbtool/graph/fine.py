@@ -35,7 +35,9 @@ class Links:
     def all_fine(self, path: str, seen: Survey) -> bool:
         """Return whether every link of a page, as it was seen, surely leads where it should."""
         if self._tree.site(path):
-            return self._leads(path, "link", seen.links) and self._leads(path, "html", seen.raw)
+            return self._leads(path, "link", {*seen.links}) and self._leads(
+                path, "html", {*seen.raw}
+            )
         folder = path.rpartition("/")[0]
         if folder != self._folder:  # pages come in order: those of a folder one after the other
             self._folder, self._known = folder, {}

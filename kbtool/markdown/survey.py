@@ -22,8 +22,8 @@ _NONE: Final[frozenset[str]] = frozenset()
 class Survey(NamedTuple):
     """What was seen of a page: targets in the repository, percent-encoded or not; its headings."""
 
-    links: frozenset[str]
-    raw: frozenset[str]  # links of raw HTML
+    links: tuple[str, ...]  # as they stand in the page, each as often as it does
+    raw: tuple[str, ...]  # links of raw HTML
     shows: frozenset[str]  # of what rules see; links, where they are not surely all known
     headings: tuple[tuple[int, str], ...] | None  # level, text; None: only a reading knows them
     ids: frozenset[str]  # of raw HTML, where the headings are known
@@ -76,7 +76,7 @@ def survey(text: str, kind: str = "") -> Survey:
         if is_undefined(found):
             undefined.append(found)
 
-    links: set[str] = set()
+    links: list[str] = []
     shows: set[str] = set()
     made = html(body, missing)
     tagged = "<" in body
@@ -90,11 +90,11 @@ def survey(text: str, kind: str = "") -> Survey:
         known = known and ("<!--" not in made or _ids(made, comments=True) == ids)
     for link, image, level, heading, other in _SEEN.findall(made):
         if link or image:
-            links.add(link or image)
+            links.append(link or image)
         elif level:
             words = heading
             if "<" in words:
-                links.update(_IN_HEADING.findall(words))
+                links.extend(_IN_HEADING.findall(words))
                 words = _MARKUP.sub("", words)
                 known = known and "<" not in words
             known = known and "\n" not in words
@@ -104,11 +104,10 @@ def survey(text: str, kind: str = "") -> Survey:
             shows.add("diagrams")
         elif other:
             known = False
-    found = {unescape(target) if "&" in target else target for target in links}
-    raw = _NONE
+    raw: tuple[str, ...] = ()
     if tagged:
         tags = attributes(body, 0, comments=True)
-        raw = frozenset(each.value for each in tags if each.name in ("href", "src"))
+        raw = tuple(each.value for each in tags if each.name in ("href", "src"))
     if undefined:
         shows.add("references")
     if "!" in body and "kb-ignore" in body:  # in a comment
@@ -118,7 +117,7 @@ def survey(text: str, kind: str = "") -> Survey:
         known = False
     listed = written(text, made, kind) if kind else _NONE
     return Survey(
-        frozenset(found),
+        tuple(unescape(target) if "&" in target else target for target in links),
         raw,
         frozenset(shows),
         tuple(headings) if known else None,

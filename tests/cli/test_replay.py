@@ -446,13 +446,69 @@ def test_a_page_that_changed_in_words_only_is_said_again(base, lint, text, again
         assert lint.again
 
 
-def test_what_is_found_on_a_page_moves_with_its_words(base, lint):
-    (base / "b.md").write_text("# B\n\n[gone](gone.md)\n")
+FOUND = "# B\n\n[gone](gone.md) and [a](A.md)\n\nWords. [a](a.md#a)\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "again"),
+    [
+        (FOUND + "\nOne sentence more.\n", True),
+        (FOUND.replace("Words", "Other words"), True),
+        ("One before.\n\n" + FOUND, False),
+        (FOUND.replace("[gone]", "[longer]"), False),
+        (FOUND.replace(" and [a](A.md)", "") + "\n[a](A.md)\n", False),
+        (FOUND + "[gone](gone.md)\n", False),
+        (FOUND.replace("[a](a.md#a)", ""), False),
+        (FOUND + "\n[gone]: a.md\n", False),
+        (FOUND.replace("[gone](gone.md) and", "`[gone](gone.md)` and") + "[g](gone.md)", False),
+        (FOUND + "\n[x][y]\n", False),
+        (FOUND + "\n<!-- kb-ignore KB101: x -->\n", False),
+    ],
+)
+def test_what_changed_behind_all_that_was_found_is_said_again(base, lint, text, again):
+    (base / "b.md").write_text(FOUND)
     settle()
     first = lint()
-    (base / "b.md").write_text("One before.\n\n# B\n\n[gone](gone.md)\n")
+    assert first[0].count("KB10") == 2
+    for more in ("", "And more.\n") if again else ("",):
+        (base / "b.md").write_text(text + more)
+        settle()
+        told = lint()
+        assert lint.again == again
+        assert told == lint("--no-cache")
+        assert (told == first) == again or text.endswith("a.md\n") or "[a](a.md#a)" not in text
+
+
+def test_what_another_page_changed_is_not_what_was_found_before(base, lint):
+    """A page of which no word changed has one more finding behind the first."""
+    (base / "a.md").write_text("# A\n\n[gone](gone.md)\n\n[b](b.md#b)\n\nWords.\n")
     settle()
-    assert lint() == lint("--no-cache") != first
+    lint()
+    for name, text in (("b.md", "# C\n"), ("a.md", None), ("b.md", "# B\n"), ("a.md", None)):
+        (base / name).write_text(text or (base / name).read_text() + "\nMore.\n")
+        settle()
+        assert lint() == lint("--no-cache")
+
+
+@pytest.mark.parametrize(
+    ("text", "more"),
+    [
+        ("[a [b][c]](gone.md)\n\nWords.\n", "[c]: gone.md\n"),
+        ("[a [b][c]](gone.md)\n\n[c]: a.md\n", "\nx\n"),
+        ("[x](gone.md) `\nWords.\n", "` [x](gone.md)\n"),
+        ("<script>\n<a href='gone.md'\n\n", "></script>\n"),
+        ("<script>\n<a href='gone.md'\n\n>x</a></script>\n", "\nWords.\n"),
+        ("[x][y]\n\nWords.\n\n[y]: gone.md\n\nWords.\n", "More.\n"),
+        ("- [x](gone.md)\n\n  Words.\n", "  More.\n"),
+    ],
+)
+def test_what_follows_may_matter_to_what_was_found(base, lint, text, more):
+    (base / "b.md").write_text(text)
+    settle()
+    lint()
+    (base / "b.md").write_text(text + more)
+    settle()
+    assert lint() == lint("--no-cache")
 
 
 @pytest.mark.parametrize("name", ["new.txt", "folder/", "gone", ".hidden/"])
