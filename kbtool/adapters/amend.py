@@ -14,6 +14,8 @@ from kbtool.markdown.survey import survey, unpacked
 from kbtool.source import read as read_source
 from kbtool.stamp import Stamp, stamp
 
+_SETTINGS = ("kbtool.toml", "pyproject.toml")
+
 
 def amended(
     recalled: Recalled,
@@ -40,12 +42,26 @@ def amended(
             same = os.path.isdir(path)
         else:
             kept = kept or read(recalled.name)
+            if kept is None or kept.made != recalled.made:
+                return None
             was = since.get(path, stamps[path])
-            same = kept is not None and _is_alike(path, was, recalled, kept)
+            same = _is_unread(path, recalled, kept) or _is_alike(path, was, recalled, kept)
         if not same or stamp(path) != new:
             return None
         now[path] = new
     return now
+
+
+def _is_unread(path: str, recalled: Recalled, kept: Kept) -> bool:
+    """Return whether it is a file of which only the name counts: no page, and nobody read it."""
+    name = path[len(recalled.root) + 1 :]
+    return (
+        name in kept.files
+        and not name.endswith(".md")
+        and os.path.basename(name) not in _SETTINGS
+        and path not in kept.read
+        and os.path.isfile(path)
+    )
 
 
 def _is_alike(path: str, was: Stamp | None, recalled: Recalled, kept: Kept) -> bool:
@@ -54,11 +70,7 @@ def _is_alike(path: str, was: Stamp | None, recalled: Recalled, kept: Kept) -> b
     quiet = kept.judged.get(page, NOTHING) == NOTHING and recalled.sees.isdisjoint(
         kept.shown.get(page, ())
     )
-    if (
-        kept.made != recalled.made
-        or kept.stamps.get(page) != was
-        or not (quiet or page in kept.settled)
-    ):
+    if kept.stamps.get(page) != was or not (quiet or page in kept.settled):
         return False
     try:
         text = read_source(path).text

@@ -25,6 +25,7 @@ class Kept(NamedTuple):
     surveys: Mapping[str, bytes]  # packed: most are never looked at
     shown: Mapping[str, frozenset[str]]  # of pages: what rules may find something about
     judged: Mapping[str, bytes]  # pages that were looked at: packed findings, `NOTHING` for none
+    read: frozenset[str]  # absolute: what was read of other files, and kbtool's own
     settled: Mapping[str, tuple[int, str]]  # pages whose findings all stand in a beginning: which
 
 

@@ -116,6 +116,9 @@ class Recall:
                 self._surveys,
                 dict(kb.shown or {}),
                 {path: _packed(each) for path, each in judged.items()},
+                frozenset({*workspace.links, *workspace.links.values()}).union(
+                    path for path, _ in self._key[3]
+                ),
                 self._settled(kb, judged, kept.settled if kept else {}),
             )
             write(self._name, kept)

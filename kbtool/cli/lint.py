@@ -248,9 +248,9 @@ def print_findings(kb: KnowledgeBase, findings: tuple[Finding, ...]) -> None:
 
 
 def _echo(lines: Iterable[str]) -> None:
-    color = color_wanted(sys.stdout)
-    for line in lines:
-        click.echo(line, color=color)
+    written = list(lines)
+    if written:  # at once: each write is flushed
+        click.echo("\n".join(written), color=color_wanted(sys.stdout))
 
 
 def _styled(text: str, kind: str) -> str:

@@ -74,6 +74,6 @@ def open_(pattern: re.Pattern[str], text: str, html: str) -> Sequence[re.Match[s
         else:
             coded = True
         seen.append(unescape(each[0]))
-    if sorted(seen) != sorted(written) or (coded and _RAW_CODE.search(text)):
+    if (seen != written and sorted(seen) != sorted(written)) or (coded and _RAW_CODE.search(text)):
         return None
     return found

@@ -539,6 +539,48 @@ def test_what_git_writes_into_its_folder_is_nothing_new(base, lint):
     assert lint.again
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "again"),
+    [
+        ("code.py", "x = 2\n", True),
+        ("mkdocs.yml", "site_name: x\ndocs_dir: other\n", False),
+        ("base.yml", "docs_dir: other\n", False),
+        ("kbtool.toml", 'preset = "plain"\nignore = ["KB101"]\n', False),
+    ],
+)
+def test_of_a_file_nobody_reads_only_the_name_counts(base, lint, name, text, again):
+    (base / "docs").mkdir()
+    (base / "docs" / "c.md").write_text("# C\n\n[d](d.md) [gone](../gone.md)\n")
+    (base / "docs" / "d.md").write_text("# D\n")
+    (base / "code.py").write_text("x = 1\n")
+    (base / "base.yml").write_text("site_name: y\n")
+    (base / "mkdocs.yml").write_text("INHERIT: base.yml\n")
+    settle()
+    lint("--ignore", "KB302")
+    (base / name).write_text(text)
+    settle()
+    told = lint("--ignore", "KB302")
+    assert lint.again == again
+    assert told == lint("--ignore", "KB302", "--no-cache")
+    (base / "code.py").unlink()
+    (base / "code.py").symlink_to("base.yml")
+    settle()
+    lint("--ignore", "KB302")
+    assert not lint.again
+
+
+def test_kbtools_own_files_are_read(base, lint, monkeypatch, own_cache):
+    (base / "own.py").write_text("")
+    monkeypatch.setattr(replay, "own_files", lambda: [str(base / "own.py")])
+    monkeypatch.setattr("kbtool.app.recall.own_files", lambda: [str(base / "own.py")])
+    settle()
+    lint()
+    (base / "own.py").write_text("x = 1\n")
+    settle()
+    lint()
+    assert not lint.again
+
+
 @pytest.mark.parametrize("trouble", ["other pages", "no file", "another time"])
 def test_pages_that_are_not_what_the_run_saw_tell_nothing(own_cache, base, lint, trouble):
     settle()
