@@ -214,7 +214,7 @@ def _mended(
     def rebuild(texts: Mapping[str, str]) -> KnowledgeBase:
         for path, text in texts.items():
             if path not in parsed or parsed[path].text != text:
-                parsed[path] = parse_page(path, text)
+                parsed[path] = parse_page(path, text, kb.conventions.marks(path))
         return kb.changed({path: parsed[path] for path in texts})
 
     done = fix(kb, rules, report, rebuild, wanted)

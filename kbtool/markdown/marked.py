@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from html import unescape
 from typing import Final
 
+from kbtool.markdown.bodies import opened
 from kbtool.markdown.frontmatter import apart
 from kbtool.markdown.html import attributes
 from kbtool.markdown.page import Link, LinkKind
@@ -32,12 +33,12 @@ _OUTSIDE: Final = re.compile(r"https?:|mailto:|ftp:", re.IGNORECASE)
 _UNQUOTED: Final = re.compile(r"[^\s\"'>]+")
 
 
-def aims(text: str) -> tuple[Link, ...] | None:
+def aims(text: str, marks: str = "") -> tuple[Link, ...] | None:
     """Return the links without their text, each in the place of its target; None in doubt.
 
-    Those that lead to other hosts may be missing.
+    Those that lead to other hosts may be missing. `marks` are as of `parse_page`.
     """
-    _, body = apart(text)
+    body = opened(apart(text)[1], marks)
     if _SIGN in body:
         return None
     found = html(_marked(body))

@@ -155,6 +155,7 @@ class Page:
     front_matter: Mapping[str, object] = field(default_factory=dict)
     codes: tuple[Code, ...] = ()
     ids: frozenset[str] = frozenset()  # of raw HTML; among the anchors
+    marks: str = ""  # whose indented bodies its publisher reads, see `bodies`
     lines: LineIndex = field(default_factory=lambda: LineIndex(""), compare=False, repr=False)
 
     @property

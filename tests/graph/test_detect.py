@@ -18,9 +18,14 @@ def found(tree):
 def outcome(tree, written, at, sites=None):
     """Where a link on the page `at` leads; the tree has the text of pages and configurations."""
     tree = {**tree, at: tree.get(at, "# At\n") + f"\n{written}\n"}
-    pages = {path: parse_page(path, text) for path, text in tree.items() if path.endswith(".md")}
     sites = found(tree) if sites is None else configured(sites, frozenset(tree), tree.get)
-    kb = KnowledgeBase(pages, frozenset(tree), Conventions(base="", sites=sites))
+    settings = Conventions(base="", sites=sites)
+    pages = {
+        path: parse_page(path, text, settings.marks(path))
+        for path, text in tree.items()
+        if path.endswith(".md")
+    }
+    kb = KnowledgeBase(pages, frozenset(tree), settings)
     return str(kb.resolve(pages[at], pages[at].links[-1]).outcome)
 
 
