@@ -91,7 +91,7 @@ class Conventions:
         return tuple(each for each in self.overrides if self._meant(each.folder, path))
 
     def marks(self, path: str) -> str:
-        """Return whose indented bodies the publisher of the page at `path` reads."""
+        """Return what the publisher of the page at `path` reads beside Markdown."""
         return marks_of(self.sites, path)
 
     def _meant(self, folder: str | None, path: str) -> bool:

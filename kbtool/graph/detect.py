@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from kbtool.graph.site import Mount, Publisher, Site, SiteKind, Slugs
 from kbtool.markdown.bodies import MARKS
 from kbtool.markdown.frontmatter import read_settings
+from kbtool.markdown.shortcodes import MARK
 
 Files = Collection[str]
 Text = Callable[[str], str | None]
@@ -96,7 +97,7 @@ def _bare(publisher: Publisher) -> Site:
         (Mount(folder),),
         slugs=slugs,
         attributes=marked,
-        marks=MARKS if kind is SiteKind.MKDOCS else "",
+        marks={SiteKind.MKDOCS: MARKS, SiteKind.HUGO: MARK}.get(kind, ""),
     )
 
 
@@ -268,6 +269,7 @@ def _hugo(path: str, files: Files, text: Text) -> Site | None:
         prefix=_path_of(settings.get("baseURL")),
         slugs=slugs.get(parser.get("autoHeadingIDType", "github"), Slugs.UNKNOWN),
         attributes=True,
+        marks=MARK,
         generates=bool(settings.get("module") or settings.get("theme")),
         unknown=(*map(str, listed), "index.xml", "sitemap.xml", *sections),
     )

@@ -70,7 +70,7 @@ class Site:
     prefix: str = ""  # path of the site's address on its host
     slugs: Slugs = Slugs.FORGE
     attributes: bool = False  # `{ #id }` gives headings and blocks an id of their own
-    marks: str = ""  # mkdocs: whose indented bodies are read, see `markdown.bodies`
+    marks: str = ""  # what is read beside Markdown: bodies of mkdocs, shortcodes of Hugo
     pretty: bool = True  # pages are folders: `a.md` is `a/`
     root_links: bool = False  # mkdocs: `/a.md` is a file below the docs_dir
     generates: bool = False  # a plugin writes pages of its own
@@ -99,7 +99,7 @@ class Site:
 
 
 def marks_of(sites: tuple[Site, ...], path: str) -> str:
-    """Return the marks whose bodies the publisher of the page at `path` reads."""
+    """Return what the publisher of the page at `path` reads beside Markdown."""
     site = site_of(sites, path) if any(each.marks for each in sites) else None
     return site.marks if site else ""
 

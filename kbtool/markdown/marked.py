@@ -15,6 +15,7 @@ from kbtool.markdown.frontmatter import apart
 from kbtool.markdown.html import attributes
 from kbtool.markdown.page import Link, LinkKind
 from kbtool.markdown.parse import destination, html
+from kbtool.markdown.shortcodes import MARK, references
 from kbtool.text import Span
 
 _SIGN: Final = "kbq"  # letters and digits only, so that a mark is no markup whatever it stands by
@@ -39,11 +40,12 @@ def aims(text: str, marks: str = "") -> tuple[Link, ...] | None:
     Those that lead to other hosts may be missing. `marks` are as of `parse_page`.
     """
     body = opened(apart(text)[1], marks)
+    referred = references(body) if MARK in marks else ()
     if _SIGN in body:
         return None
     found = html(_marked(body))
     try:
-        return (*_of_markdown(found, body), *_of_html(found, body))
+        return (*_of_markdown(found, body), *_of_html(found, body), *referred)
     except _InDoubtError:
         return None
 

@@ -25,6 +25,7 @@ from kbtool.markdown.page import (
     Page,
     UndefinedReference,
 )
+from kbtool.markdown.shortcodes import MARK, references
 from kbtool.markdown.slug import Slugger
 from kbtool.text import LineIndex, Span
 
@@ -57,14 +58,15 @@ _UNDEFINED: Final = frozenset({"Collapsed", "Reference"})
 def parse_page(path: str, text: str, marks: str = "") -> Page:
     """Return the page written in `text` (LF line ends), which stands at `path` from the root.
 
-    Its publisher reads the bodies behind these `marks`; a forge does not, and `anchors` are its.
+    Its publisher reads what these `marks` stand for; a forge does not, and `anchors` are its.
     """
     metadata, body = apart(text)
     plain = _read(body)
     inner = opened(body, marks)
     reader = plain if inner == body else _read(inner)
     headings = tuple(reader.headings)
-    links = tuple(sorted(reader.links, key=lambda link: link.span))
+    referred = references(body) if MARK in marks else ()
+    links = tuple(sorted((*reader.links, *referred), key=lambda link: link.span))
     blocks = tuple(reader.blocks)
     return Page(
         path=path,

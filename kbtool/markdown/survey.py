@@ -13,6 +13,7 @@ from kbtool.markdown.bodies import opened
 from kbtool.markdown.frontmatter import apart
 from kbtool.markdown.html import attributes
 from kbtool.markdown.parse import has_wiki_links, html, is_undefined
+from kbtool.markdown.shortcodes import references
 from kbtool.markdown.slug import Slugger
 
 
@@ -23,6 +24,7 @@ class Survey(NamedTuple):
     raw: frozenset[str]  # links of raw HTML
     anchors: frozenset[str] | None
     shows: frozenset[str]  # of what rules see; links, where they are not surely all known
+    refs: frozenset[str] = frozenset()  # of Hugo's shortcodes
 
 
 # Every alternative begins with `<`, so that the search jumps from tag to tag.
@@ -94,7 +96,10 @@ def survey(text: str) -> Survey:
     if _hides_links(body) or (inner != body and has_wiki_links(inner)):
         shows.add("links")
         known = False
-    return Survey(frozenset(found), raw, frozenset(anchors) if known else None, frozenset(shows))
+    refs = frozenset(link.target for link in references(body))
+    return Survey(
+        frozenset(found), raw, frozenset(anchors) if known else None, frozenset(shows), refs
+    )
 
 
 def _hides_links(body: str) -> bool:

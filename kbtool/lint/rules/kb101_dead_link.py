@@ -62,6 +62,11 @@ RULE = Rule(
             "docs/a.md": '# A\n\n!!! note "[t](⟦t.md⟧)"\n\n    [b](⟦gone.md⟧)\n\n=== "Tab"\n\n'
             "    ??? tip\n\n        [c](⟦c.md⟧)\n\n            [code](code.md)\n",
         },
+        {
+            "hugo.toml": "",
+            "content/a.md": '# A\n\n[b]({{< ref "⟦gone⟧" >}}) [c]({{% relref "docs/c.md" %}})\n',
+            "content/docs/c.md": "# C\n",
+        },
         {"a.md": "# Été\n\n[b](<⟦é gone.md⟧>)\n"},
     ),
     presets=("lab", "plain"),
