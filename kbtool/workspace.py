@@ -111,6 +111,7 @@ class Workspace:
         self.surveys: dict[str, bytes] = {}  # of pages looked at, packed
         self.stamps: dict[str, Stamp] = {}  # of pages, before they were looked at
         self.links: dict[str, str] = {}  # symbolic links met, and where they lead
+        self._conventions = root.config.conventions(root.base)
         self.folders: list[str] = []  # looked into
         self.passed: list[str] = []  # folders met and not looked into
         self._unread: Mapping[str, str] = {}  # pages, and why
@@ -160,20 +161,22 @@ class Workspace:
         Raises:
             ReadError: later, by a page that could be read and cannot be any more.
         """
-        kb.pages = {path: Unread(path, self._text_again, seen) for path in paths}
+        kb.pages = {
+            path: Unread(path, self._text_again, seen, kb.tree.marks(path)) for path in paths
+        }
 
     def _look(self) -> dict[str, str]:
         """Look which files there are; return those that cannot be read, and why."""
         files, broken = self._walk()
         self.files = frozenset(files)
         self.pages = [path for path in sorted(files) if self.is_page(path)]
+        self._conventions = self.root.config.conventions(self.root.base, self.sites(self.files))
         self._unread = broken
         return broken
 
     def _base(self, pages: Mapping[str, Page], unreadable: Mapping[str, str]) -> KnowledgeBase:
         facts = Facts(today=_today(), digest=self.digest, text=self.text)
-        conventions = self.root.config.conventions(self.root.base, self.sites(self.files))
-        return KnowledgeBase(pages, self.files, conventions, facts, unreadable)
+        return KnowledgeBase(pages, self.files, self._conventions, facts, unreadable)
 
     def sites(self, files: Collection[str] | None = None) -> tuple[Site, ...]:
         """Return the sites that publish pages of the project: configured ones, else detected."""
@@ -253,18 +256,20 @@ class Workspace:
         self, paths: Sequence[str], tree: Tree, unreadable: dict[str, str]
     ) -> dict[str, bytes]:
         def looked_at(part: Sequence[str]) -> dict[str, bytes | str]:
-            return {path: self._looked_at(path, tree.site(path)) for path in part}
+            return {path: self._looked_at(path, tree) for path in part}
 
         made = divided(paths, looked_at, _PAGES_A_PROCESS)
         unreadable.update({path: why for path, why in made.items() if isinstance(why, str)})
         return {path: made[path] for path in paths if path not in unreadable}
 
-    def _looked_at(self, path: str, site: Site | None) -> bytes | str:
+    def _looked_at(self, path: str, tree: Tree) -> bytes | str:
         """Return a page's survey, packed, or why there is none."""
         source = self._readable(path)
         if isinstance(source, str):
             return source
-        return packed(survey(source.text, str(site.kind) if site else ""))
+        site = tree.site(path)
+        kind = str(site.kind) if site else ""
+        return packed(survey(source.text, kind, shared=tree.is_shared(path)))
 
     def _text_again(self, path: str) -> str:
         source = self._readable(path)
@@ -291,8 +296,9 @@ class Workspace:
             return source
         self.sources[path] = source
         known = self._parsed.get(path)
-        if known is None or known.text != source.text:
-            known = self._parsed[path] = parse_page(path, source.text)
+        marks = self._conventions.marks(path)
+        if known is None or (known.text, known.marks) != (source.text, marks):
+            known = self._parsed[path] = parse_page(path, source.text, marks)
         pages[path] = known
         return None
 

@@ -10,7 +10,7 @@ import os
 from collections.abc import Collection, Mapping
 
 from kbtool.adapters.kept import NOTHING, Kept, Recalled, digest, read
-from kbtool.markdown.survey import survey, unpacked
+from kbtool.markdown.survey import Survey, survey, unpacked
 from kbtool.source import read as read_source
 from kbtool.stamp import Stamp, stamp
 
@@ -78,15 +78,19 @@ def _is_alike(path: str, was: Stamp | None, recalled: Recalled, kept: Kept) -> b
         return False
     old = unpacked(kept.surveys[page])
     new = survey(text, old.kind)
-    known = new.headings is not None and not (new.kind and new.odd)
+    known = new.headings is not None and not new.odd
     if not known or new.told() != old.told() or not recalled.sees.isdisjoint(new.shows):
         return False
     if quiet:
-        return {*new.links} <= {*old.links} and {*new.raw} <= {*old.raw}
+        return all({*now} <= {*then} for now, then in zip(_links(new), _links(old), strict=True))
     # The links are all the same, and those something was found on have not moved.
     end, beginning = kept.settled[page]
-    same = new.links == old.links and new.raw == old.raw
+    same = _links(new) == _links(old) and not new.refs  # a reference reaches over empty lines
     return same and "]:" not in text[end:] and digest(text[:end]) == beginning
+
+
+def _links(seen: Survey) -> tuple[tuple[str, ...], ...]:
+    return seen.links, seen.raw, seen.refs
 
 
 def _listed(folder: str) -> set[str]:

@@ -156,7 +156,7 @@ def _end(text: str, findings: Sequence[Finding]) -> int:
 
 
 def _is_calm(old: Survey, new: Survey) -> bool:
-    known = new.headings is not None and not (new.kind and new.odd)
+    known = new.headings is not None and not new.odd
     return known and old.told() == new.told()
 
 

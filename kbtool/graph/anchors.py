@@ -11,14 +11,13 @@ from typing import Final
 from unicodedata import category, normalize
 
 from kbtool.graph.site import Site, SiteKind, Slugs
-from kbtool.markdown.dialect import ATTRIBUTES, BODY, INCLUDE, INCLUDES, PICTURE
+from kbtool.markdown.dialect import ATTRIBUTES, INCLUDE, INCLUDES, PICTURE
 from kbtool.markdown.page import Heading, Outline, Page
 from kbtool.markdown.slug import slug
 
 _LAST = re.compile(r"[ \t]*\{:?[ \t]*(?=[^{}\n]*[#.=])[^{}\n]*\}[ \t]*\Z")
 _MDX = re.compile(r"[ \t]*\{(?:/\*[ \t]*)?#(?P<id>(?:[^{}\s*])+)[^{}\n]*\}[ \t]*\Z")
 _COUNTED = re.compile(r"(?P<base>.*)_(?P<count>\d+)", re.DOTALL)
-_INDENTED = re.compile(r"^(?:[ ]{4,}|\t+)#{1,6}[ \t]*(?P<text>[^\s#].*?)[ \t]*#*$", re.MULTILINE)
 
 
 def anchors(page: Page, site: Site | None) -> frozenset[str] | None:
@@ -62,7 +61,8 @@ def _outline(page: Page, site: Site) -> Outline:
         for found in ATTRIBUTES.finditer(page.text)
         if site.kind is SiteKind.MKDOCS and not _in_code(page, found.start())
     )
-    return Outline(tuple(_headings(page, site)), page.ids, written)
+    headings = tuple((heading.level, _text(page, heading, site)) for heading in page.headings)
+    return Outline(headings, page.ids, written)
 
 
 def _own(outline: Outline, site: Site) -> set[str]:
@@ -94,16 +94,6 @@ def _apart(text: str, site: Site) -> tuple[str, str]:
         return text, ""
     own = ATTRIBUTES.search(found[0])
     return text[: found.start()], own["id"] if own else ""
-
-
-def _headings(page: Page, site: Site) -> Iterator[tuple[int, str]]:
-    if site.kind is not SiteKind.MKDOCS or not BODY.search(page.text):
-        yield from ((heading.level, _text(page, heading, site)) for heading in page.headings)
-        return
-    inner = [(m.start(), 2, m["text"]) for m in _INDENTED.finditer(page.text)]
-    outer = [(h.span.start, h.level, _text(page, h, site)) for h in page.headings]
-    for _, level, text in sorted(inner + outer):
-        yield level, text
 
 
 def _text(page: Page, heading: Heading, site: Site) -> str:

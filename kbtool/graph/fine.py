@@ -3,7 +3,7 @@
 They do only when every one of them is surely fine; a page in doubt is read.
 """
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final
 from urllib.parse import unquote
@@ -35,9 +35,9 @@ class Links:
     def all_fine(self, path: str, seen: Survey) -> bool:
         """Return whether every link of a page, as it was seen, surely leads where it should."""
         if self._tree.site(path):
-            return self._leads(path, "link", {*seen.links}) and self._leads(
-                path, "html", {*seen.raw}
-            )
+            kinds: tuple[tuple[LinkKind, Sequence[str]], ...]
+            kinds = ("link", seen.links), ("html", seen.raw), ("ref", seen.refs)
+            return all(self._leads(path, kind, {*targets}) for kind, targets in kinds)
         folder = path.rpartition("/")[0]
         if folder != self._folder:  # pages come in order: those of a folder one after the other
             self._folder, self._known = folder, {}

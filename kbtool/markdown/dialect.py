@@ -12,8 +12,6 @@ from typing import Final
 # `{ #id .class }`, `{: #id }`: behind a heading's text, a block or a piece of a line.
 ATTRIBUTES: Final = re.compile(r"\{:?[ \t]*(?:[^{}\n]*[ \t])?#(?P<id>[^\s{}]+)[^{}\n]*\}")
 PICTURE: Final = re.compile(r"!\[(?P<alt>[^\]\n]*)\]")
-# Headings in the indented body of an admonition, a tab or a list item of Python-Markdown.
-BODY: Final = re.compile(r"^[ \t]*(?:!!!|\?\?\?\+?|===[!+]?)[ \t]", re.MULTILINE)
 # What puts the text of another file, or what a program says, into the page; by kind of site.
 INCLUDES: Final[Mapping[str, re.Pattern[str]]] = {
     "mkdocs": re.compile(
@@ -27,7 +25,6 @@ INCLUDE: Final = re.compile(r"\[!include", re.IGNORECASE)  # docfx
 _INCLUDES_ANYWHERE: Final = re.compile(r";?-+8<-+|\{![^\n]*!\}|\{%-?\s*include|:::[ \t]+\w")
 # By kind of site: one of these stands in every text that the pattern finds something in.
 _SIGNS: Final = {
-    "mkdocs": (("!!!", "???", "==="), BODY),
     "hugo": (("{{",), INCLUDES["hugo"]),
     "docusaurus": ((".md'", '.md"', ".mdx'", '.mdx"'), INCLUDES["docusaurus"]),
     "docfx": (("[!",), INCLUDE),
@@ -41,7 +38,7 @@ def written(text: str, html: str, kind: str) -> frozenset[str] | None:
     None where the kind of site may see more in `text` than headings, ids and attribute lists, or
     where its HTML leaves any doubt.
     """
-    signs, pattern = _SIGNS.get(kind, ((), BODY))
+    signs, pattern = _SIGNS.get(kind, ((), INCLUDE))
     if any(sign in text for sign in signs) and pattern.search(text):
         return None
     if kind != "mkdocs":

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+from kbtool.markdown.bodies import opened
 from kbtool.markdown.door import definitions, is_undefined, ranged
 from kbtool.markdown.frontmatter import apart, read_front_matter
 from kbtool.markdown.head import read_head
@@ -20,6 +21,7 @@ from kbtool.markdown.page import (
     Page,
     UndefinedReference,
 )
+from kbtool.markdown.shortcodes import MARK, referred
 from kbtool.markdown.slug import Slugger
 from kbtool.text import LineIndex, Span
 
@@ -39,13 +41,18 @@ _INLINE: Final = frozenset({"Emphasis", "Strong", "Strikethrough", "Link", "Imag
 _AUTOLINKS: Final = frozenset({"Autolink", "Email"})
 
 
-def parse_page(path: str, text: str) -> Page:
-    """Return the page written in `text` (LF line ends), which stands at `path` from the root."""
+def parse_page(path: str, text: str, marks: str = "") -> Page:
+    """Return the page written in `text` (LF line ends), which stands at `path` from the root.
+
+    Its publisher reads what these `marks` stand for; a forge does not, and `anchors` are its.
+    """
     metadata, body = apart(text)
-    reader = _Reader(body)
-    reader.read()
+    plain = _read(body)
+    inner = opened(body, marks)
+    reader = plain if inner == body else _read(inner)
     headings = tuple(reader.headings)
-    links = tuple(sorted(reader.links, key=lambda link: link.span))
+    others = references(body) if MARK in marks else ()
+    links = tuple(sorted((*reader.links, *others), key=lambda link: link.span))
     blocks = tuple(reader.blocks)
     return Page(
         path=path,
@@ -57,12 +64,24 @@ def parse_page(path: str, text: str) -> Page:
         blocks=blocks,
         comments=tuple(reader.comments),
         undefined=tuple(sorted(reader.undefined, key=lambda found: found.span)),
-        anchors=frozenset(reader.anchors) | {heading.anchor for heading in headings},
+        anchors=frozenset((*plain.anchors, *(heading.anchor for heading in plain.headings))),
         front_matter=read_front_matter(metadata) if metadata else {},
         codes=tuple(reader.codes),
         ids=frozenset(reader.anchors),
+        marks=marks,
         lines=LineIndex(text),
     )
+
+
+def _read(body: str) -> "_Reader":
+    reader = _Reader(body)
+    reader.read()
+    return reader
+
+
+def references(text: str) -> Iterator[Link]:
+    """Yield the links that are Hugo's references."""
+    return (Link("ref", *each) for each in referred(text))
 
 
 def events(text: str) -> Iterator[tuple[Any, Span]]:

@@ -1,8 +1,8 @@
 """Text → `Survey`: what a look at a page's HTML shows, at a fifth of the cost of reading it.
 
 Nobody is told anything by a survey. It only says which pages need no reading, so it may say too
-much and never too little: `links` are at least those of the page, `shows` names all that rules may
-find something about, and what anchors are made of is exact or unknown.
+much and never too little: `links` are at least those of the page, whoever publishes it, `shows`
+names all that rules may find something about, and what anchors are made of is exact or unknown.
 Imported by what must start fast: so it needs nothing of a page but its HTML.
 """
 
@@ -11,10 +11,12 @@ import re
 from html import unescape
 from typing import Any, Final, NamedTuple
 
+from kbtool.markdown.bodies import opened
 from kbtool.markdown.dialect import written
 from kbtool.markdown.door import has_wiki_links, html, is_undefined
 from kbtool.markdown.frontmatter import apart
 from kbtool.markdown.html import attributes
+from kbtool.markdown.shortcodes import referred
 
 _NONE: Final[frozenset[str]] = frozenset()
 
@@ -25,16 +27,17 @@ class Survey(NamedTuple):
     links: tuple[str, ...]  # as they stand in the page, each as often as it does
     raw: tuple[str, ...]  # links of raw HTML
     shows: frozenset[str]  # of what rules see; links, where they are not surely all known
+    refs: tuple[str, ...]  # of Hugo's shortcodes
     headings: tuple[tuple[int, str], ...] | None  # level, text; None: only a reading knows them
     ids: frozenset[str]  # of raw HTML, where the headings are known
     kind: str  # of the site that publishes the page, "" for the forge
-    odd: bool  # such a site may make anchors of more than that
+    odd: bool  # whoever publishes it may make anchors of more than that
     written: frozenset[str]  # for it: ids of attribute lists outside of code; not of odd pages
     matter: str  # the front matter, where that may say at which address a site has the page
 
     def told(self) -> tuple[object, ...]:
         """Return what other pages' links rest on."""
-        return self[3:]
+        return self[4:]
 
 
 def packed(seen: Survey) -> bytes:
@@ -67,8 +70,11 @@ _COMMENT_IN_TAG: Final = re.compile(r"<[A-Za-z][^<>]*<!--")
 _ADDRESSED: Final = ("hugo", "docusaurus")  # by front matter
 
 
-def survey(text: str, kind: str = "") -> Survey:
-    """Return what a look at a page shows that this kind of site publishes ("": the forge)."""
+def survey(text: str, kind: str = "", *, shared: bool = False) -> Survey:
+    """Return what a look at a page shows that this kind of site publishes ("": the forge).
+
+    A page is `shared` if other sites have it too.
+    """
     matter, body = apart(text)
     undefined: list[Any] = []
 
@@ -81,7 +87,7 @@ def survey(text: str, kind: str = "") -> Survey:
     made = html(body, missing)
     tagged = "<" in body
     known = not tagged or not _RAW_HEADING.search(body)
-    odd = False
+    odd = shared
     headings: list[tuple[int, str]] = []
     ids = _NONE
     if tagged and _ANCHOR.search(body):
@@ -104,6 +110,12 @@ def survey(text: str, kind: str = "") -> Survey:
             shows.add("diagrams")
         elif other:
             known = False
+    inner = opened(body)
+    if inner != body:
+        odd = True
+        for link, image, _, heading, other in _SEEN.findall(html(inner, missing)):
+            links.extend((link or image,) if link or image else _IN_HEADING.findall(heading))
+            shows.update(("diagrams",) if other[:1] == "c" else ())
     raw: tuple[str, ...] = ()
     if tagged:
         tags = attributes(body, 0, comments=True)
@@ -112,7 +124,7 @@ def survey(text: str, kind: str = "") -> Survey:
         shows.add("references")
     if "!" in body and "kb-ignore" in body:  # in a comment
         shows.add("ignores")
-    if _hides_links(body):
+    if _hides_links(body) or (inner != body and has_wiki_links(inner)):
         shows.add("links")
         known = False
     listed = written(text, made, kind) if kind else _NONE
@@ -120,6 +132,7 @@ def survey(text: str, kind: str = "") -> Survey:
         tuple(unescape(target) if "&" in target else target for target in links),
         raw,
         frozenset(shows),
+        tuple(each.target for each in referred(body)),
         tuple(headings) if known else None,
         ids,
         kind,

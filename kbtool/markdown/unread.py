@@ -22,22 +22,27 @@ def anchors(seen: Survey) -> frozenset[str]:
 
 
 class Unread(Page):
-    """A `Page` in all respects; only its path is there from the beginning."""
+    """A `Page` in all respects; only its path and marks are there from the beginning."""
 
     __slots__ = ("_seen", "_source")
 
     def __init__(
-        self, path: str, source: Callable[[str], str], seen: Callable[[str], Survey]
+        self,
+        path: str,
+        source: Callable[[str], str],
+        seen: Callable[[str], Survey],
+        marks: str = "",
     ) -> None:
-        """Take what gives the text and the survey of the page at a path."""
+        """Take what gives the text and the survey of the page at a path, and what it is read by."""
         object.__setattr__(self, "path", path)
         object.__setattr__(self, "_source", source)
         object.__setattr__(self, "_seen", seen)
+        object.__setattr__(self, "marks", marks)
 
     @property
     def aims(self) -> tuple[Link, ...]:
         """The links, as far as where they lead counts."""
-        found = None if "links" in self._seen(self.path).shows else aims(self.text)
+        found = None if "links" in self._seen(self.path).shows else aims(self.text, self.marks)
         return self.links if found is None else found
 
     def outline(self, kind: str) -> Outline | None:
@@ -52,13 +57,12 @@ class Unread(Page):
             object.__setattr__(self, name, self._source(self.path))
         elif name == "lines":
             object.__setattr__(self, name, LineIndex(self.text))
-        elif name in ("anchors", "ids") and self._seen(self.path).headings is not None:
-            seen = self._seen(self.path)
-            object.__setattr__(self, name, anchors(seen) if name == "anchors" else seen.ids)
+        elif name == "anchors" and (seen := self._seen(self.path)).headings is not None:
+            object.__setattr__(self, name, anchors(seen))
         elif name == "front_matter":
             object.__setattr__(self, name, read_front_matter(apart(self.text)[0]))
         elif name in _FIELDS:
-            page = parse_page(self.path, self.text)
+            page = parse_page(self.path, self.text, self.marks)
             for each in _FIELDS:
                 object.__setattr__(self, each, getattr(page, each))
         else:

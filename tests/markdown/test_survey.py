@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from kbtool.graph.anchors import anchors as made
 from kbtool.graph.anchors import included
 from kbtool.graph.site import Mount, Site, SiteKind, Slugs
+from kbtool.markdown.bodies import MARKS
 from kbtool.markdown.marked import aims
 from kbtool.markdown.parse import parse_page
+from kbtool.markdown.shortcodes import MARK
 from kbtool.markdown.survey import survey
 from kbtool.markdown.unread import Unread, anchors
 
@@ -119,6 +121,7 @@ PIECES = [
         "<a href=u.md>",
         "<img src = 'v w'>",
     ),
+    *('{{< ref "a.md" >}}', "{{% relref ", "{{<ref", ">}}", "%}}", "!!! note\n", '=== "T"\n'),
     *("href=", 'src="', "kbq", "kbqi3q", "[a](b\\.md)", "[a](&#98;.md)", "[a]((b).md)", "[a](<>)"),
 ]
 OUTSIDE = re.compile("https?:|mailto:|ftp:", re.IGNORECASE)
@@ -129,9 +132,9 @@ def written(target):
     return unquote(target).strip()
 
 
-@given(TEXTS)
-def test_a_survey_shows_all_that_could_be_reported(text):
-    seen, page = survey(text), parse_page("a.md", text)
+@given(TEXTS, st.sampled_from(["", MARKS, MARK]))
+def test_a_survey_shows_all_that_could_be_reported(text, marks):
+    seen, page = survey(text), parse_page("a.md", text, marks)
     if seen.headings is not None:
         assert anchors(seen) == page.anchors
     assert_shown(seen, page)
@@ -139,7 +142,9 @@ def test_a_survey_shows_all_that_could_be_reported(text):
 
 def assert_shown(seen, page):
     if "links" not in seen.shows:
-        assert set(map(written, targets(page.links))) <= set(map(written, seen.links + seen.raw))
+        assert set(map(written, targets(page.links))) <= set(
+            map(written, seen.links + seen.raw + seen.refs)
+        )
         assert not any(link.kind == "wiki" for link in page.links)
     if "references" not in seen.shows:
         assert not page.undefined
@@ -154,10 +159,10 @@ def targets(links):
     return {each.target for each in links if each.target and not OUTSIDE.match(each.target)}
 
 
-@given(TEXTS)
-def test_aims_are_the_links_of_the_page(text):
+@given(TEXTS, st.sampled_from(["", MARKS, MARK]))
+def test_aims_are_the_links_of_the_page(text, marks):
     if "links" not in survey(text).shows:
-        assert_aimed(aims(text), parse_page("a.md", text).links)
+        assert_aimed(aims(text, marks), parse_page("a.md", text, marks).links)
 
 
 def assert_aimed(known, links):
@@ -184,24 +189,34 @@ def test_aims_are_known_of_what_people_write(text):
     assert_aimed(aims(text), parse_page("a.md", text).links)
 
 
-@given(TEXTS)
-def test_an_unread_page_is_the_page(text):
-    page = parse_page("a.md", text)
+@given(TEXTS, st.sampled_from(["", MARKS, MARK]))
+def test_an_unread_page_is_the_page(text, marks):
+    page = parse_page("a.md", text, marks)
     for first in ("aims", "links", "lines", "head", "anchors"):
-        unread = Unread("a.md", lambda _: text, lambda _: survey(text))
+        unread = Unread("a.md", lambda _: text, lambda _: survey(text), marks)
         getattr(unread, first)
-        for name in ("path", "text", "links", "anchors", "head", "blocks", "fences", "comments"):
+        for name in (
+            "path",
+            "marks",
+            "text",
+            "links",
+            "anchors",
+            "head",
+            "blocks",
+            "fences",
+            "comments",
+        ):
             assert getattr(unread, name) == getattr(page, name)
 
 
 SITES = [
-    Site(kind, "s", (Mount(""),), slugs=slugs, attributes=attributes)
-    for kind, slugs, attributes in (
-        (SiteKind.MKDOCS, Slugs.TOC, True),
-        (SiteKind.MKDOCS, Slugs.PYMDOWNX, False),
-        (SiteKind.HUGO, Slugs.HUGO, True),
-        (SiteKind.DOCUSAURUS, Slugs.FORGE, True),
-        (SiteKind.DOCFX, Slugs.MARKDIG, False),
+    Site(kind, "s", (Mount(""),), slugs=slugs, attributes=attributes, marks=marks)
+    for kind, slugs, attributes, marks in (
+        (SiteKind.MKDOCS, Slugs.TOC, True, MARKS),
+        (SiteKind.MKDOCS, Slugs.PYMDOWNX, False, ""),
+        (SiteKind.HUGO, Slugs.HUGO, True, MARK),
+        (SiteKind.DOCUSAURUS, Slugs.FORGE, True, ""),
+        (SiteKind.DOCFX, Slugs.MARKDIG, False, ""),
     )
 ]
 
@@ -209,8 +224,8 @@ SITES = [
 @pytest.mark.parametrize("site", SITES, ids=lambda site: f"{site.kind} {site.slugs}")
 @given(text=TEXTS)
 def test_a_site_makes_the_same_of_an_unread_page(site, text):
-    unread = Unread("a.md", lambda _: text, lambda _: survey(text, site.kind))
-    assert_made_alike(unread, parse_page("a.md", text), site)
+    unread = Unread("a.md", lambda _: text, lambda _: survey(text, site.kind), site.marks)
+    assert_made_alike(unread, parse_page("a.md", text, site.marks), site)
 
 
 def assert_made_alike(unread, page, site):
@@ -261,8 +276,11 @@ def test_the_corpora_are_seen_as_they_are(corpus):
         for site in SITES:
             sited = survey(text, site.kind)
             odd += sited.odd
-            unread = Unread("a.md", lambda _, text=text: text, lambda _, seen=sited: seen)
-            assert_made_alike(unread, page, site)
+            unread = Unread(
+                "a.md", lambda _, text=text: text, lambda _, seen=sited: seen, site.marks
+            )
+            made_of = parse_page("a.md", text, site.marks) if site.marks else page
+            assert_made_alike(unread, made_of, site)
         if "links" in seen.shows:
             hidden += 1
             continue
