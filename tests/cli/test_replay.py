@@ -621,6 +621,7 @@ HEADING = "# B\n\n## Über uns\n"
         ("docs/b.md", HEADING + "\nWords {: #gone }\n"),
         ("docs/b.md", HEADING + '\n--8<-- "x.md"\n'),
         ("docs/b.md", HEADING + "\n!!! note\n    ## Gone\n"),
+        ("docs/b.md", HEADING + "\n!!! note\n\n    ## Gone\n\n    [x](gone.md)\n"),
     ],
 )
 def test_on_a_site_too_the_warm_run_says_what_the_cold_one_says(
@@ -640,6 +641,45 @@ def test_on_a_site_too_the_warm_run_says_what_the_cold_one_says(
         told = lint("--ignore", "KB302", "--no-cache")
     assert lint("--ignore", "KB302") == told == lint("--ignore", "KB302")
     assert lint("--ignore", "KB302", "--no-cache") == told
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("content/b.md", "---\ndraft: true\n---\n\n# B\n\n## Über uns\n"),
+        ("content/b.md", "---\nurl: /other/\n---\n\n# B\n\n## Über uns\n"),
+        ("content/b.md", "# B\n\n## Über uns\n\n{{% include x %}}\n"),
+        ("content/deep/b.md", "---\ndraft: true\n---\n\n# B\n"),
+        ("content/a.md", '# A\n\n{{< ref "gone" >}} {{< ref "b.md" >}} [b](/b/#gone)\n'),
+        ("content/a.md", '# A\n\n`{{< relref "c.md" >}}` [b](/b/#über-uns)\n'),
+        ("content/c.md", "# C\n"),
+        ("content/inner/mkdocs.yml", SITE),
+        ("hugo.toml", 'baseURL = "https://x.y/z/"\n'),
+    ],
+)
+def test_on_a_hugo_site_the_warm_run_says_what_the_cold_one_says(
+    tmp_path, monkeypatch, lint, name, text
+):
+    pages = {
+        "hugo.toml": "",
+        "content/a.md": '# A\n\n{{< ref "gone" >}} {{< ref "b.md" >}} [b](/b/#über-uns) [x](/b/#gone)\n',
+        "content/b.md": "# B\n\n## Über uns\n",
+        "content/deep/b.md": "# B\n",
+        "content/inner/docs/i.md": "# I\n\n[b](../b.md)\n",
+    }
+    for path, written in pages.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(written)
+    monkeypatch.chdir(tmp_path)
+    settle()
+    assert "KB101" in lint("--ignore", "KB302")[0]
+    for change in (text, text + "\nWords.\n"):
+        (tmp_path / name).write_text(change)
+        settle()
+        with monkeypatch.context() as patch:
+            patch.setattr("kbtool.app.lint.surveyed", lambda _: False)
+            told = lint("--ignore", "KB302", "--no-cache")
+        assert lint("--ignore", "KB302") == told == lint("--ignore", "KB302")
 
 
 # ---------------------------------------------------------------------- processes
