@@ -496,7 +496,8 @@ class Supervisor:
 
     async def _stop(self, request: Message) -> Message:
         if request["keep"]:
-            await asyncio.gather(*(guest.keep() for guest in self.guests.values()))
+            running = (guest for guest in self.guests.values() if guest.running)
+            await asyncio.gather(*(guest.keep() for guest in running))
         await self.shut()
         if request["keep"]:
             await snapshot.save(self.site.home / "data", self._kept)

@@ -76,7 +76,8 @@ class Api(http.server.BaseHTTPRequestHandler):
 
 def server():
     TLS.mkdir(parents=True)
-    names = ",".join(f"IP:{each}" for each in (*CONFIG["tls-san"], CONFIG["node-ip"]))
+    addresses = (*CONFIG["tls-san"], CONFIG["node-ip"])
+    names = ",".join(["DNS:localhost", *(f"IP:{each}" for each in addresses)])
     new = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
     new += ["-nodes", "-days", "9", "-subj", "/CN=k3s", "-addext", f"subjectAltName={names}"]
     subprocess.run([*new, "-keyout", TLS / "key", "-out", TLS / "new"], check=True)
