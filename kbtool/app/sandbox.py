@@ -348,7 +348,7 @@ def _image(profile: str, guest: Guest, consent: Consent, progress: Progress) -> 
     found = image.find(guest)
     built = found is None
     if found is None:
-        cost = "from Debian packages? It takes some minutes, and 500 MB in the shared store."
+        cost = "from Debian packages? It takes some minutes, and 800 MB in the shared store."
         agreed = consent(["the image of an arm64 guest"], cost)
         found = baking.bake(guest, progress) if agreed else image.require(guest)
     return Asset(profile, "the shared store", found.folder, found.versions, built)

@@ -114,7 +114,7 @@ def parts(hosted):
 
 def kubernetes(hosted):
     """What the API answers a step on the operator's shell."""
-    return run(hosted, "kubectl get --raw /readyz --request-timeout=20s", timeout=60.0).stdout
+    return output(hosted, "kubectl get --raw /readyz --request-timeout=20s")
 
 
 def test_all_comes_up_and_proves_itself(hosted):

@@ -39,12 +39,13 @@ def node(name):
 
 class Api(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        path = self.path.removeprefix("/api/v1/")
+        whole = self.path.partition("?")[0]
+        path = whole.removeprefix("/api/v1/")
         if self.headers["Authorization"] not in users():
             self.answer(401, b"no")
-        elif self.path == "/readyz":
+        elif whole == "/readyz":
             self.answer(200, b"ok")
-        elif self.path == "/version":
+        elif whole == "/version":
             self.answer(200, {"gitVersion": "v1.34.3+k3s1"})
         elif path == "nodes":
             beats[CONFIG["node-name"]] = time.monotonic()
