@@ -47,10 +47,10 @@ def bring(tmp_path, monkeypatch):
     main = runpy.run_path(str(ROOT / "tools/charts"))
     (folder / "charts.toml").write_text(main["toml"]({"c": {**entry, "digests": {}}}))
 
-    def run(*wanted, sum="h1:a"):
+    def run(*wanted, sum_="h1:a"):
         go = tmp_path / "bin" / "go"
         go.parent.mkdir(exist_ok=True)
-        go.write_text(GO.format(module=str(module), sum=sum))
+        go.write_text(GO.format(module=str(module), sum=sum_))
         go.chmod(0o755)
         monkeypatch.setenv("PATH", f"{go.parent}:/usr/bin:/bin")
         return main["main"](list(wanted), folder), folder
@@ -73,9 +73,9 @@ def test_a_chart_is_copied_rendered_and_listed(bring):
 
 
 def test_a_module_of_another_sum_is_refused_unless_its_version_moves(bring, capsys):
-    assert bring(sum="h1:b")[0] == 1
+    assert bring(sum_="h1:b")[0] == 1
     assert "c is not what it was: h1:b" in capsys.readouterr().err
-    code, folder = bring("c@v9.9.9", sum="h1:b")
+    code, folder = bring("c@v9.9.9", sum_="h1:b")
     assert code == 0
     assert tomllib.loads((folder / "charts.toml").read_text())["c"]["sum"] == "h1:b"
     assert bring("d")[0] == 2

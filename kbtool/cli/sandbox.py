@@ -286,8 +286,8 @@ def assets(profile: str | None, yes: bool, form: str) -> int:
 def _tell_images(found: Images) -> None:
     click.echo(f"{found.profile}: {f'no images: {found.why}' if found.why else 'images'}")
     for image in found.images:
-        digest = image.digest or "loaded from a file"
-        click.echo(f"  {image.name} {digest}{' (just pulled)' if image.pulled else ''}")
+        digest = image.digest or ("made here" if image.made else "loaded from a file")
+        click.echo(f"  {image.name} {digest}{' (just now)' if image.pulled else ''}")
     if found.lock:
         click.echo(f"  wrote {found.lock.name}: commit it, so that nobody gets other content")
 

@@ -119,10 +119,10 @@ class Operator:
         Raises:
             NoClient: nobody could log in.
         """
+        if auth is None:
+            named = each["spec"].get("vaultAuthRef")
+            raise NoClient(f"no VaultAuth {named!r} in this namespace")
         try:
-            if auth is None:
-                named = each["spec"].get("vaultAuthRef")
-                raise Refused(f"no VaultAuth {named!r} in this namespace")
             return self._login(auth)
         except (Refused, Hostile, *MALFORMED) as error:
             raise NoClient(str(error)) from error
@@ -178,7 +178,10 @@ class Operator:
             about = {key: each[key] for key in ("apiVersion", "kind")}
             about |= {key: each["metadata"][key] for key in ("name", "namespace", "uid")}
             told |= {"metadata": {"name": event}, "involvedObject": about, "count": 1}
-            told |= {"firstTimestamp": told["lastTimestamp"], "source": {"component": about["kind"]}}
+            told |= {
+                "firstTimestamp": told["lastTimestamp"],
+                "source": {"component": about["kind"]},
+            }
             self.core.create_namespaced_event(namespace, told)
             return
         recent = (now - known.last_timestamp).total_seconds() < AGAIN

@@ -112,7 +112,9 @@ class Lab:
 
     def said(self, field):
         """A field of the last event of the object."""
-        about = "events --field-selector involvedObject.name=erp,involvedObject.kind=VaultDynamicSecret"
+        about = (
+            "events --field-selector involvedObject.name=erp,involvedObject.kind=VaultDynamicSecret"
+        )
         return self.get(f"{about} --sort-by=.lastTimestamp", f".items[-1:].{field}", "erp")
 
     def lease(self):
