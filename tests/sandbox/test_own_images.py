@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import tarfile
+import time
 
 import pytest
 from support.profiles import PROFILES
@@ -115,7 +116,7 @@ def test_the_erp_is_ready_only_with_both(part):
         "Path('/data').write_bytes((erp.MAGIC + head + b'\\n' + body).ljust(1 << 16, b'\\0'))\n"
         "erp._database = lambda _: ''"
     )
-    script = f'python3 -s -c "{ERP % good}" & sleep 3; ls /kb/ready; kill %1; wait %1; echo $?'
+    script = f'python3 -s -c "{ERP % good}" & program=$!; sleep 3; ls /kb/ready; kill $program; wait $program; echo $?'
     assert contained(LAB, script).split() == ["/kb/ready", "0"]
 
 
@@ -124,4 +125,6 @@ def test_a_pod_of_it_that_nobody_knows_waits(part):
     subprocess.run(["docker", "run", "--rm", "--detach", "--name", name, LAB], check=True)
     form = ["docker", "inspect", "--format", "{{.State.Running}}", name]
     assert subprocess.run(form, capture_output=True, text=True, check=True).stdout == "true\n"
-    subprocess.run(["docker", "kill", name], check=True)
+    before = time.monotonic()
+    subprocess.run(["docker", "stop", "--time", "30", name], check=True)
+    assert time.monotonic() - before < 15, "it does not end when it is told to"

@@ -63,7 +63,7 @@ class WorkloadServer(Server):
         """Follow the cluster."""
         await self.launch()
 
-    async def stop(self, with_signal: int | None = None) -> None:  # noqa: ARG002 - see Server
+    async def stop(self, with_signal: int | None = None) -> None:
         """End with the cluster."""
         self.wanted = False
 
