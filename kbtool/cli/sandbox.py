@@ -258,7 +258,8 @@ def assets(profile: str | None, yes: bool, form: str) -> int:
     shared store, and built into that store by Go from sources that are pinned by checksum. The
     image of the guests is made there from the Debian packages this machine's apt knows. The
     images of a cluster are pulled by Docker, by the digests in PROFILE.images.lock beside the
-    profile; where that is missing it is written, to be committed.
+    profile; where that is missing it is written, to be committed. Those that a profile has recipes
+    for are made of them.
 
     \b
     kbtool sandbox assets
@@ -293,7 +294,7 @@ def _tell_images(found: Images) -> None:
 
 
 def _agree_to_pull(images: Sequence[str]) -> bool:
-    what = f"Pull {', '.join(images)}? It takes some hundred MB."
+    what = f"Get {', '.join(images)}? It takes some hundred MB."
     return _somebody_is_there() and click.confirm(what, err=True)
 
 

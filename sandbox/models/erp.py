@@ -77,9 +77,8 @@ def _data(volume: IO[bytes]) -> str:
 
 def main() -> None:
     """Run in a pod: end with the reason, or wait to be told to end."""
-    signal.pthread_sigmask(
-        signal.SIG_BLOCK, {signal.SIGTERM}
-    )  # a first process is not sent it else
+    # Else a first process, which a pod's is, is never sent it.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     with DEVICE.open("r+b", buffering=0) as volume:
         mount(volume)
     login = {path.name: path.read_text("utf-8") for path in SECRET.iterdir() if path.is_file()}
