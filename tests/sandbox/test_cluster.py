@@ -8,6 +8,7 @@ import io
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tarfile
@@ -60,7 +61,21 @@ def image(programs):
         tar.add(busybox, "bin/busybox")
         for name in ("etcd", "kube-apiserver"):
             tar.add(programs / name, f"bin/{name}")
-        for name in ("sh", "cat", "rm", "mkdir", "sleep", "id", "echo", "ls", "kill", "hostname"):
+        for name in [
+            "sh",
+            "cat",
+            "rm",
+            "mkdir",
+            "sleep",
+            "id",
+            "echo",
+            "ls",
+            "ln",
+            "kill",
+            "hostname",
+            "printf",
+            "nc",
+        ]:
             link = tarfile.TarInfo(f"bin/{name}")
             link.type, link.linkname = tarfile.SYMTYPE, "busybox"
             tar.addfile(link)
@@ -81,10 +96,23 @@ def path(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def profile(image):
-    """The profile of this project, but for its images; and the seed without kubelets."""
-    part = dataclasses.replace(PROFILE.cluster, image=image, tools=image)
+    """The profile of this project, but for its images, and without pods: there are no kubelets.
+
+    What its workloads are made of is applied all the same.
+    """
+    manifests = dict(PROFILE.cluster.manifests)
+    for workload in PROFILE.workloads.values():
+        manifests |= workload.manifests
+    part = dataclasses.replace(
+        PROFILE.cluster, image=image, tools=image, imported=(), builds=(), manifests=manifests
+    )
     return dataclasses.replace(
-        PROFILE, components={**PROFILE.components, "kubernetes": part}, digest="standin"
+        PROFILE,
+        components={**PROFILE.components, "kubernetes": part},
+        workloads={},
+        seed=PROFILES["embedded"].seed,
+        seed_admin=False,
+        digest="standin",
     )
 
 
@@ -116,10 +144,12 @@ def test_it_comes_up_proves_itself_and_says_that_its_boundary_is_weak(box):
     proofs = {each.name: each.detail for each in seen.layers if each.name.startswith("identity")}
     assert proofs["identity of kubernetes"].startswith("certificate authority")
     states = {name: part["state"] for name, part in box.status()["parts"].items()}
-    assert states == {"postgres": "running", "kubernetes": "running", "vault": "unsealed"}
+    running = dict.fromkeys(("postgres", "kubernetes", "argocd", "attacher"), "running")
+    assert states == running | {"vault": "unsealed"}
+    assert {part.name for part in seen.parts if not part.real} == {"argocd", "attacher"}
     assert "operator" in output(box, "kubectl auth whoami")
     assert run(box, "kubectl auth can-i '*' '*'", timeout=60).exit == 1
-    assert run(box, "kubectl auth can-i create pods", timeout=60).exit == 1
+    assert run(box, "kubectl -n erp auth can-i create pods", timeout=60).exit == 1
     assert box.observe(K8sQuery("namespaces/erp", None), 20).status == "value"
 
 
@@ -183,6 +213,56 @@ def test_a_step_on_a_node_ends_with_its_time_and_all_it_started(box):
     eventually(left, [], within=10)
 
 
+def test_the_folders_of_all_hosts_lie_where_a_pod_sees_them(box):
+    output(box, "echo data > /var/lib/longhorn/here", on="pi3", shell="sh")
+    seen = output(
+        box, "cd /k3d/images/hosts; ls; cat */var/lib/longhorn/here", on="pi1", shell="sh"
+    )
+    assert seen == "pi1\npi2\npi3\ndata"
+    output(box, "rm /var/lib/longhorn/here", on="pi3", shell="sh")
+
+
+# ---------------------------------------------------------------------- what pods reach
+def gateway(box):
+    slices = box.observe(K8sQuery("endpointslices.discovery.k8s.io/vault", "outside"), 20).value
+    return slices["endpoints"][0]["addresses"][0]
+
+
+# Who has said all waits for the answer: a busybox that hung up would end the connection.
+ASK = "{ printf 'GET /v1/sys/seal-status HTTP/1.0\\r\\n\\r\\n'; sleep 1; } | nc -w 5"
+
+
+def test_nodes_reach_vault_and_the_database_and_nothing_else_of_this_machine(box, listener):
+    address = gateway(box)
+    seen = output(box, f"{ASK} {address} 8200", on="pi2", shell="sh")
+    assert '"sealed":false' in seen
+    # PostgreSQL takes that for a message that is too long: it hangs up, and is there.
+    assert run(box, f"{ASK} {address} 5432", on="pi2", shell="sh").exit == 0
+    done = run(box, f"{ASK} {address} {listener.port}", on="pi2", shell="sh")
+    assert "refused" in done.stderr
+    assert listener.reached == 0
+
+
+def test_nobody_but_the_nodes_is_led_to_a_door(box, image):
+    """The address can be reached by others: the engine's own network does not tell them apart."""
+    address = gateway(box)
+    network = f"k3d-{cluster_name(box.record.id)}"
+    command = ["docker", "run", "--rm", "--network", network, image, "/bin/sh", "-c"]
+    command.append(f"{ASK} {address} 8200")
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.stdout, "refused" in done.stderr) == ("", False)
+    with socket.create_connection((address, 8200), timeout=5) as connection:
+        connection.sendall(b"GET /v1/sys/seal-status HTTP/1.0\r\n\r\n")
+        assert read_all(connection) == b""
+
+
+def read_all(connection):
+    try:
+        return connection.recv(4096)
+    except ConnectionResetError:
+        return b""
+
+
 def test_nobody_types_on_a_node(box):
     with pytest.raises(SandboxError, match="has no terminal"):
         run(box, "read -r x", on="pi1", shell="sh", types=("UNSEAL_KEY",))
@@ -201,11 +281,26 @@ def test_without_its_server_the_api_is_gone_and_reset_makes_another_cluster(box)
 
 
 def test_a_power_cut_ends_every_node_and_seals_vault(box):
+    write = "echo kept > /var/lib/longhorn/file; echo gone > /dev/longhorn/file"
+    output(box, write, on="pi2", shell="sh")
+    before = started(box)
     assert box.inject("power-cut").seen
-    assert box.status()["parts"]["kubernetes"]["state"] == "0 of 3 nodes"
-    assert shows(box, "`http vault/v1/sys/seal-status {.sealed} == true`")
-    box.reset()
+    after = started(box)
+    assert [node for node in before if after[node] == before[node]] == []
     assert box.status()["parts"]["kubernetes"]["state"] == "running"
+    assert shows(box, "`http vault/v1/sys/seal-status {.sealed} == true`")
+    left = "cat /var/lib/longhorn/*; ls /dev/longhorn; ls -d /dev/longhorn/."
+    assert output(box, left, on="pi2", shell="sh") == "kept\n/dev/longhorn/."
+    assert "198.18.0.82" in output(box, "kubectl -n outside get services")
+    box.reset()
+    assert output(box, "ls /var/lib/longhorn", on="pi2", shell="sh") == ""
+
+
+def started(box):
+    """Node → when its container started."""
+    name = cluster_name(box.record.id)
+    nodes = docker("ps", "--filter", f"label=k3d.cluster={name}", "--format", "{{.Names}}")
+    return {node: docker("inspect", "--format", "{{.State.StartedAt}}", node) for node in nodes}
 
 
 def test_another_cluster_behind_the_keeper_is_refused(box):
