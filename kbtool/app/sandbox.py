@@ -23,7 +23,7 @@ from kbtool.sandbox.inventory import guard, inventory
 from kbtool.sandbox.launch import Progress, down
 from kbtool.sandbox.needs import confinement, lacking, programs_of, requirements
 from kbtool.sandbox.profile import Guest, Profile, load_profile, load_profiles
-from kbtool.sandbox.registry import Entry, entries
+from kbtool.sandbox.registry import Entry, entries, remove_leftovers
 from kbtool.workspace import open_workspace
 
 
@@ -109,6 +109,8 @@ def stop(name: str | None, *, keep: bool) -> list[str]:
     chosen = entries() if name is None else [Entry(name)]
     for entry in chosen:
         down(entry, keep=keep)
+    if name is None:
+        remove_leftovers()
     return [entry.name for entry in chosen]
 
 

@@ -20,7 +20,7 @@ from kbtool.sandbox.needs import cannot_start, modules_of, programs_of, require_
 from kbtool.sandbox.outside import has_cluster, remove_cluster, start_keeper
 from kbtool.sandbox.process import MARK, Proc, end, proc
 from kbtool.sandbox.profile import Profile
-from kbtool.sandbox.registry import Entry, Record, entries, free_uid
+from kbtool.sandbox.registry import Entry, Record, entries, free_uid, remove_leftovers
 from kbtool.sandbox.wire import Wire
 
 Progress = Callable[[str], None]
@@ -242,6 +242,7 @@ def sweep_ephemeral() -> None:
                     entry.sweep()
                     remove_cluster(entry)
                     entry.forget()
+    remove_leftovers()
 
 
 def _wait_gone(supervisor: Proc) -> None:

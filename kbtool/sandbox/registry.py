@@ -138,8 +138,8 @@ class Entry:
 
 
 def _make_removable(_function: object, path: str, _error: object) -> None:
-    os.chmod(os.path.dirname(path), 0o700)
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):  # another command may be removing the same
+        os.chmod(os.path.dirname(path), 0o700)
         os.unlink(path) if not os.path.isdir(path) else os.rmdir(path)
 
 
@@ -147,6 +147,28 @@ def entries() -> list[Entry]:
     """Return every sandbox, by name."""
     folder = sandboxes_folder()
     return [Entry(path.name) for path in sorted(folder.iterdir()) if _NAME.fullmatch(path.name)]
+
+
+def remove_leftovers() -> None:
+    """Remove what a command interrupted at the wrong moment left: half-removed files, idle locks.
+
+    No sandbox of theirs is known any more, so nobody else would ever look at them.
+    """
+    folder = sandboxes_folder()
+    for path in folder.glob(".gone-*"):
+        shutil.rmtree(path, onerror=_make_removable)
+    for path in folder.glob(".*.lock"):
+        name = path.name.removeprefix(".").removesuffix(".lock")
+        if not (folder / name).exists():
+            _remove_idle(path)
+
+
+def _remove_idle(lock: Path) -> None:
+    """Remove a lock that nobody holds; who waits for it sees that, and takes a new one."""
+    with contextlib.suppress(FileNotFoundError, BlockingIOError), lock.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.path.samestat(os.fstat(file.fileno()), lock.stat()):
+            lock.unlink()
 
 
 def free_uid() -> int:
