@@ -19,8 +19,19 @@ def named(value: str, production: Production) -> str:
 
 def below(host: str, names: Iterable[str]) -> str:
     """Return which of the names a host is, or lies below; "" where it is none."""
+    own = f".{spelt(host)}"
+    return next((name for name in names if own.endswith(f".{spelt(name)}")), "")
+
+
+def spelt(host: str) -> str:
+    """Return a host's name as a resolver is asked for it: `bücher。example` is one of `xn--…`."""
     own = host.rstrip(".").lower()
-    return next((n for n in names if own == n.lower() or own.endswith(f".{n.lower()}")), "")
+    if own.isascii():
+        return own
+    try:
+        return own.encode("idna").decode("ascii").rstrip(".")
+    except UnicodeError:
+        return own  # no name at all
 
 
 def canonical(text: str) -> str:

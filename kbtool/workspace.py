@@ -120,6 +120,7 @@ class Workspace:
         self.surveys: dict[str, Survey] = {}  # of pages looked at
         self.stamps: dict[str, Stamp] = {}  # of pages, before they were looked at
         self.links: dict[str, str] = {}  # symbolic links met, and where they lead
+        self._conventions = root.config.conventions(root.base)
         self._folders: list[str] = []  # looked into
         self._unread: Mapping[str, str] = {}  # pages, and why
         self._parsed: dict[str, Page] = {}  # by an earlier load
@@ -166,7 +167,7 @@ class Workspace:
             ReadError: later, by a page that could be read and cannot be any more.
         """
         kb.pages = {
-            path: Unread(path, self._text_again, surveys.__getitem__)
+            path: Unread(path, self._text_again, surveys.__getitem__, self._conventions.marks(path))
             for path in self.pages
             if path in surveys
         }
@@ -176,13 +177,13 @@ class Workspace:
         files, broken = self._walk()
         self.files = frozenset(files)
         self.pages = [path for path in sorted(files) if self.is_page(path)]
+        self._conventions = self.root.config.conventions(self.root.base, self.sites(self.files))
         self._unread = broken
         return broken
 
     def _base(self, pages: Mapping[str, Page], unreadable: Mapping[str, str]) -> KnowledgeBase:
         facts = Facts(today=_today(), digest=self.digest, text=self.text)
-        conventions = self.root.config.conventions(self.root.base, self.sites(self.files))
-        return KnowledgeBase(pages, self.files, conventions, facts, unreadable)
+        return KnowledgeBase(pages, self.files, self._conventions, facts, unreadable)
 
     def sites(self, files: Collection[str] | None = None) -> tuple[Site, ...]:
         """Return the sites that publish pages of the project: configured ones, else detected."""
@@ -298,8 +299,9 @@ class Workspace:
             return source
         self.sources[path] = source
         known = self._parsed.get(path)
-        if known is None or known.text != source.text:
-            known = self._parsed[path] = parse_page(path, source.text)
+        marks = self._conventions.marks(path)
+        if known is None or (known.text, known.marks) != (source.text, marks):
+            known = self._parsed[path] = parse_page(path, source.text, marks)
         pages[path] = known
         return None
 

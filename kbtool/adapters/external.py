@@ -23,7 +23,7 @@ from urllib3.util import Retry, Timeout
 
 from kbtool import cache
 from kbtool.graph.conventions import External, Production
-from kbtool.hosts import below, canonical, named
+from kbtool.hosts import below, canonical, named, spelt
 
 FILE: Final = "external-1.json"
 _FRESH: Final = {True: 7 * 86400, False: 3600}  # seconds an answer is kept: there, gone
@@ -64,11 +64,11 @@ class Asking:
         wanted = sorted({url.partition("#")[0] for url in urls})
         for url in wanted:
             if url not in known:
-                hosts.setdefault(urlsplit(url).netloc, []).append(url)
+                hosts.setdefault(_host(url), []).append(url)
         told: dict[str, str] = {}
         unknown: dict[str, int] = {}
         with ThreadPoolExecutor(_HOSTS) as pool:
-            for answers in pool.map(self._host, hosts.values()):
+            for answers in pool.map(self._in_turn, hosts.values()):
                 for url, why, sure in answers:
                     if sure:
                         told[url] = why
@@ -78,7 +78,7 @@ class Asking:
         known |= told
         return Answers({url: known[url] for url in wanted if known.get(url)}, unknown)
 
-    def _host(self, urls: Sequence[str]) -> list[tuple[str, str, bool]]:
+    def _in_turn(self, urls: Sequence[str]) -> list[tuple[str, str, bool]]:
         return [(url, *self._judged(url)) for url in urls]
 
     def _judged(self, url: str) -> tuple[str, bool]:
@@ -87,6 +87,8 @@ class Asking:
             return self._followed(url), True
         except _Unknown as why:
             return str(why), False
+        except ValueError:
+            return "is no address", False
 
     # ------------------------------------------------------------------ one address
     def _followed(self, url: str) -> str:
@@ -113,7 +115,9 @@ class Asking:
         return status, where
 
     def _tried(self, method: str, url: str) -> tuple[int, str | None]:
-        host = urlsplit(url).hostname or ""
+        host = _host(url)
+        if not host:
+            raise ValueError(url)
         if host in self._silent:
             raise _Unknown("did not answer")
         wait = 0.2
@@ -138,7 +142,7 @@ class Asking:
 
     def _once(self, method: str, url: str) -> tuple[int, str | None, float]:
         parts = urlsplit(url)
-        host = parts.hostname or ""
+        host = _host(url)
         address = self._address(host, parts.port or (443 if parts.scheme == "https" else 80))
         timeout = Timeout(connect=5, read=10)
         pool: urllib3.HTTPConnectionPool
@@ -153,7 +157,9 @@ class Asking:
         else:
             pool = urllib3.HTTPConnectionPool(address, parts.port or 80, timeout=timeout)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        headers = {"Host": parts.netloc.rpartition("@")[2], "User-Agent": _AGENT}
+        called = f"[{host}]" if ":" in host else host
+        port = f":{parts.port}" if parts.port else ""
+        headers = {"Host": f"{called}{port}", "User-Agent": _AGENT}
         with pool:
             answer = pool.urlopen(
                 method,
@@ -219,6 +225,15 @@ class Asking:
         kept: dict[str, Any] = old | {url: (now, why) for url, why in told.items()}
         with contextlib.suppress(OSError):
             cache.put(str(self._file), json.dumps(kept).encode())
+
+
+def _host(url: str) -> str:
+    """Return the host of an address as it is asked for, "" where that is none."""
+    try:
+        parts = urlsplit(url)
+        return spelt(parts.hostname or "") if parts.port is None or parts.port else ""
+    except ValueError:
+        return ""
 
 
 def _seconds(asked: str | None) -> float:

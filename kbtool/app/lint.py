@@ -16,11 +16,13 @@ from kbtool.lint.engine import Report, choose, lint, surveyed
 from kbtool.lint.fix import fix
 from kbtool.lint.rule import Finding, Rule
 from kbtool.lint.rules import RULES
+from kbtool.lint.settings import Settings
 from kbtool.markdown.page import Page
 from kbtool.markdown.parse import parse_page
 from kbtool.workspace import Root, Workspace, find_root, open_workspace
 
 EXTERNAL: Final = "KB110"
+_NOBODY: Final = (f"no host was asked for external links: {EXTERNAL} is ignored",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,8 @@ def lint_project(
     With `preview`, what mending would write is returned and not written. With `changed` (a
     revision, "" for the base branch) only what changed since is reported. Findings that a file
     `baseline` has are not reported; with `update` the file loses what is found no more, and is
-    written where there is none. With `external`, the hosts of external links are asked.
+    written where there is none. With `external`, the hosts of external links are asked, except
+    where KB110 is ignored.
 
     Raises:
         KbError: a path, a rule, a revision, the baseline or the configuration is wrong, or a page
@@ -92,8 +95,8 @@ def lint_project(
     workspace = open_workspace(paths)
     scope = _Scope([workspace.relative(path) for path in paths], _changed(workspace, changed))
     rules = chosen_rules(workspace, select, ignore)
-    if external:
-        rules = (*rules, *(each for each in RULES if each.id == EXTERNAL and each not in rules))
+    asks = chosen_rules(workspace, (EXTERNAL,), ignore) if external else ()
+    rules = (*rules, *(each for each in asks if each not in rules))
     book = _Baseline(workspace, baseline, update) if baseline else None
     fixed = 0
     texts: Mapping[str, str] = {}
@@ -102,8 +105,10 @@ def lint_project(
             kb, report = _recalled(workspace, outside, rules, cached=cached)
         else:
             kb = outside.told(workspace.load())
-            if external:
-                kb = outside.asked(kb, filter(scope.page, kb.pages))
+            if asks:
+                settings = Settings(rules, kb.conventions)
+                pages = (path for path in kb.pages if settings.one(EXTERNAL, path))
+                kb = outside.asked(kb, filter(scope.page, pages))
             report = lint(kb, rules)
         if mend or preview:
             after, mended, fixed, texts = _mended(kb, rules, report, scope.finding)
@@ -122,7 +127,7 @@ def lint_project(
         report.suppressed,
         fixed,
         tuple(sorted(texts)) if mend else (),
-        (*_detected(workspace, kb), *outside.notices),
+        (*_detected(workspace, kb), *(_NOBODY if external and not asks else ()), *outside.notices),
         {} if mend else _preview(workspace, kb, texts),
         compared.known,
         compared.gone,
@@ -214,7 +219,7 @@ def _mended(
     def rebuild(texts: Mapping[str, str]) -> KnowledgeBase:
         for path, text in texts.items():
             if path not in parsed or parsed[path].text != text:
-                parsed[path] = parse_page(path, text)
+                parsed[path] = parse_page(path, text, kb.conventions.marks(path))
         return kb.changed({path: parsed[path] for path in texts})
 
     done = fix(kb, rules, report, rebuild, wanted)

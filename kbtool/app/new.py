@@ -114,7 +114,10 @@ def linked(before: KnowledgeBase, drafted: Draft, rules: Sequence[Rule]) -> Made
 
     def rebuild(texts: Mapping[str, str]) -> KnowledgeBase:
         texts = {**drafted.files, **texts}
-        return before.changed({path: parse_page(path, text) for path, text in texts.items()})
+        marks = before.conventions.marks
+        return before.changed(
+            {path: parse_page(path, text, marks(path)) for path, text in texts.items()}
+        )
 
     grown = rebuild({})
     done = fix(grown, rules, lint(grown, rules), rebuild, caused)
@@ -138,7 +141,7 @@ def _todos(kb: KnowledgeBase, drafted: Draft, texts: Mapping[str, str]) -> Itera
 def _todos_of(page: Page, model: str | None) -> Iterator[Todo]:
     yield from todos(page)
     if model is not None:
-        yield from untouched(page, parse_page(page.path, model))
+        yield from untouched(page, parse_page(page.path, model, page.marks))
 
 
 def _page(workspace: Workspace, kb: KnowledgeBase, name: str) -> str:

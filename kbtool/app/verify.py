@@ -88,5 +88,7 @@ def _weakened(workspace: Workspace, page: Page, against: str) -> Iterator[str]:
     text = git.show(workspace.root.path, against, page.path)
     if text is None:
         return
-    old = read_runbook(parse_page(page.path, text.replace("\r\n", "\n")), workspace.digest)
+    old = read_runbook(
+        parse_page(page.path, text.replace("\r\n", "\n"), page.marks), workspace.digest
+    )
     yield from weakened(old, read_runbook(page, workspace.digest))

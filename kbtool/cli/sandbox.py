@@ -5,7 +5,7 @@ import os
 import platform
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -13,6 +13,7 @@ import click
 from kbtool.app.runbooks import DEFAULT_PROFILE
 from kbtool.app.sandbox import (
     Box,
+    Check,
     Files,
     Images,
     acquire,
@@ -346,14 +347,25 @@ def check(profile: str | None, form: str) -> int:
         which = [each.to_json() for each in profiles]
         print_json({"version": 1, "checks": rows, "profiles": which, "ok": not missing})
         return BOUNDARY if missing else CLEAN
-    for each in checks:
-        mark = "✓" if each.found else "✗" if each in missing else "–"
-        where = f"{each.profile}: " if each.profile else ""
-        click.echo(f"{mark} {where}{each.what}: {each.found or f'missing; {each.fix}'}")
+    for line in _once(checks, missing):
+        click.echo(line)
     for one in profiles:
         lacks = f"cannot start here, it lacks {'; '.join(one.lacks)}"
         click.echo(f"profile {one.name}: {lacks if one.lacks else 'can start here'}")
     return BOUNDARY if missing else CLEAN
+
+
+def _once(checks: Sequence[Check], missing: Sequence[Check]) -> Iterator[str]:
+    """Yield one line for each thing, with all the profiles that want it."""
+    wanted: dict[tuple[str, str, str], list[Check]] = {}
+    for each in checks:
+        if each.what != "profile" or not each.found:
+            wanted.setdefault((each.what, each.found, each.fix), []).append(each)
+    for (what, found, fix), same in wanted.items():
+        mark = "✓" if found else "✗" if any(each in missing for each in same) else "–"
+        profiles = ", ".join(dict.fromkeys(each.profile for each in same if each.profile))
+        answer = found or f"missing; {fix}"
+        yield f"{mark} {what}: {answer}{f'  [{profiles}]' if profiles else ''}"
 
 
 def _needed(profile: str, asked: str | None) -> bool:

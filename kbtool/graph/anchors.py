@@ -20,9 +20,6 @@ _LAST = re.compile(r"[ \t]*\{:?[ \t]*(?=[^{}\n]*[#.=])[^{}\n]*\}[ \t]*\Z")
 _MDX = re.compile(r"[ \t]*\{(?:/\*[ \t]*)?#(?P<id>(?:[^{}\s*])+)[^{}\n]*\}[ \t]*\Z")
 _PICTURE = re.compile(r"!\[(?P<alt>[^\]\n]*)\]")
 _COUNTED = re.compile(r"(?P<base>.*)_(?P<count>\d+)", re.DOTALL)
-# Headings in the indented body of an admonition, a tab or a list item of Python-Markdown.
-_INDENTED = re.compile(r"^(?:[ ]{4,}|\t+)#{1,6}[ \t]*(?P<text>[^\s#].*?)[ \t]*#*$", re.MULTILINE)
-_BODY = re.compile(r"^[ \t]*(?:!!!|\?\?\?\+?|===[!+]?)[ \t]", re.MULTILINE)
 # What puts the text of another file, or what a program says, into the page.
 _INCLUDES: Final[Mapping[SiteKind, re.Pattern[str]]] = {
     SiteKind.MKDOCS: re.compile(
@@ -70,15 +67,15 @@ def _own(page: Page, site: Site) -> set[str]:
     # Python-Markdown looks at what is written first, goldmark on the way, Docusaurus never.
     found = _written(page) if mkdocs and site.attributes and "#" in page.text else set()
     taken = set(found)
-    for level, text in _headings(page, site):
-        words, explicit = _apart(text, site)
+    for heading in page.headings:
+        words, explicit = _apart(_text(page, heading, site), site)
         if explicit:
             found.add(explicit)
             taken |= {explicit} if site.kind is SiteKind.HUGO else set()
             continue
         anchor = _UNIQUE[site.kind](_SLUGS[site.slugs](words), taken)
         # The title of a page of Docusaurus takes an id and does not get it.
-        if site.kind is not SiteKind.DOCUSAURUS or level > 1:
+        if site.kind is not SiteKind.DOCUSAURUS or heading.level > 1:
             found.add(anchor)
     return found
 
@@ -101,16 +98,6 @@ def _apart(text: str, site: Site) -> tuple[str, str]:
         return text, ""
     own = _ATTRIBUTES.search(found[0])
     return text[: found.start()], own["id"] if own else ""
-
-
-def _headings(page: Page, site: Site) -> Iterator[tuple[int, str]]:
-    if site.kind is not SiteKind.MKDOCS or not _BODY.search(page.text):
-        yield from ((heading.level, _text(page, heading, site)) for heading in page.headings)
-        return
-    inner = [(m.start(), 2, m["text"]) for m in _INDENTED.finditer(page.text)]
-    outer = [(h.span.start, h.level, _text(page, h, site)) for h in page.headings]
-    for _, level, text in sorted(inner + outer):
-        yield level, text
 
 
 def _text(page: Page, heading: Heading, site: Site) -> str:

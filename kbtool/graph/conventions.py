@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from posixpath import join
 from typing import Final
 
-from kbtool.graph.site import Site
+from kbtool.graph.site import Site, marks_of
 
 # Hidden folders are never pages; these hold what tools made or fetched.
 UNREAD_FOLDERS: Final = frozenset({"node_modules", "__pycache__", "build", "dist", "venv"})
@@ -89,6 +89,10 @@ class Conventions:
     def overrides_for(self, path: str) -> tuple[Override, ...]:
         """Return those that speak of the page at `path`."""
         return tuple(each for each in self.overrides if self._meant(each.folder, path))
+
+    def marks(self, path: str) -> str:
+        """Return what the publisher of the page at `path` reads beside Markdown."""
+        return marks_of(self.sites, path)
 
     def _meant(self, folder: str | None, path: str) -> bool:
         if folder is None:

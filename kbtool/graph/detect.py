@@ -16,7 +16,9 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from kbtool.graph.site import Mount, Publisher, Site, SiteKind, Slugs
+from kbtool.markdown.bodies import MARKS
 from kbtool.markdown.frontmatter import read_settings
+from kbtool.markdown.shortcodes import MARK
 
 Files = Collection[str]
 Text = Callable[[str], str | None]
@@ -45,6 +47,11 @@ _ATTRIBUTES: Final = (
     "markdown.extensions.attr_list",
     "markdown.extensions.extra",
 )
+_BODIES: Final[Mapping[str, str]] = {  # extension → the marks it reads
+    "admonition": "!",
+    "pymdownx.details": "?",
+    "pymdownx.tabbed": "=",
+}
 _DEPTH: Final = 4  # of INHERIT
 
 
@@ -84,7 +91,14 @@ def _bare(publisher: Publisher) -> Site:
         SiteKind.DOCFX: Slugs.MARKDIG,
     }.get(kind, Slugs.FORGE)
     marked = kind in (SiteKind.MKDOCS, SiteKind.HUGO, SiteKind.DOCUSAURUS)
-    return Site(kind, join(folder, ""), (Mount(folder),), slugs=slugs, attributes=marked)
+    return Site(
+        kind,
+        join(folder, ""),
+        (Mount(folder),),
+        slugs=slugs,
+        attributes=marked,
+        marks={SiteKind.MKDOCS: MARKS, SiteKind.HUGO: MARK}.get(kind, ""),
+    )
 
 
 def _described(kind: SiteKind, path: str, files: Files, text: Text) -> Site | None:
@@ -129,12 +143,18 @@ def _mkdocs(path: str, _files: Files, text: Text) -> Site | None:
         slugs=_toc_slugs(_options(extensions, "toc", "markdown.extensions.toc")),
         # Of a configuration that says nothing, or cannot be read, the kinder reading.
         attributes=extensions is None or bool(_names(extensions).intersection(_ATTRIBUTES)),
+        marks=MARKS if extensions is None else _marks(_names(extensions)),
         pretty=settings.get("use_directory_urls") is not False,
         root_links=absolute == "relative_to_docs",
         generates=bool(_names(settings.get("plugins")).intersection(_WRITERS)),
         redirected=frozenset(_moved(settings.get("plugins"))),
         unknown=("assets", "search", "sitemap.xml", "404.html"),
     )
+
+
+def _marks(extensions: set[str]) -> str:
+    names = {name.removeprefix("markdown.extensions.") for name in extensions}
+    return "".join(mark for name, mark in _BODIES.items() if name in names)
 
 
 def _moved(plugins: Any) -> Iterator[str]:
@@ -249,6 +269,7 @@ def _hugo(path: str, files: Files, text: Text) -> Site | None:
         prefix=_path_of(settings.get("baseURL")),
         slugs=slugs.get(parser.get("autoHeadingIDType", "github"), Slugs.UNKNOWN),
         attributes=True,
+        marks=MARK,
         generates=bool(settings.get("module") or settings.get("theme")),
         unknown=(*map(str, listed), "index.xml", "sitemap.xml", *sections),
     )

@@ -36,7 +36,11 @@ class Links:
         """Return whether every link of a page surely leads where it should."""
         seen = self._surveys[path]
         if self._tree.site(path):
-            return self._leads(path, "link", seen.links) and self._leads(path, "html", seen.raw)
+            return (
+                self._leads(path, "link", seen.links)
+                and self._leads(path, "html", seen.raw)
+                and (not seen.refs or self._leads(path, "ref", seen.refs))
+            )
         folder = dirname(path)
         return all(self._fine(path, folder, target) for target in (*seen.links, *seen.raw))
 

@@ -16,6 +16,7 @@ from urllib.parse import unquote
 
 from kbtool.graph.address import PAGES, Addresses
 from kbtool.graph.anchors import anchors, included
+from kbtool.graph.logical import Logical
 from kbtool.graph.site import Mount, Site, SiteKind, site_of
 from kbtool.markdown.page import Link, Page
 from kbtool.markdown.slug import slug
@@ -76,6 +77,12 @@ class Tree:
             self._addresses[site.source] = Addresses(site, self.files, self.page)
         return self._addresses[site.source]
 
+    def logical(self, site: Site) -> Logical:
+        """Return the pages of a Hugo site by the names references have for them."""
+        if site.source not in self._logical:
+            self._logical[site.source] = Logical(site, self.files)
+        return self._logical[site.source]
+
     def anchors(self, page: Page, site: Site | None) -> AbstractSet[str] | None:
         """Return the anchors of a page as a site (None: the forge) makes them, None if unknown."""
         if site is None:
@@ -113,6 +120,10 @@ class Tree:
         return {}
 
     @cached_property
+    def _logical(self) -> dict[str, Logical]:
+        return {}
+
+    @cached_property
     def _anchors(self) -> dict[tuple[str, str], AbstractSet[str] | None]:
         return {}
 
@@ -133,7 +144,9 @@ def resolve(tree: Tree, page: Page, link: Link) -> Target:
     if not raw_path:
         return _anchored(tree, site, page, anchor)
     if site:
-        return _Published(tree, site, page, link).leads(unquote(raw_path), anchor)
+        published = _Published(tree, site, page, link)
+        leads = published.referred if link.kind == "ref" else published.leads
+        return leads(unquote(raw_path), anchor)
     path = joined(page.path, unquote(raw_path))
     if path is None:
         return Target(Outcome.LEAVES, raw_path)
@@ -229,6 +242,22 @@ class _Published:
         if found is not None:
             return _arrived(self.tree, self.site, found, anchor)
         return self._nowhere(path, anchor, files)
+
+    def referred(self, path: str, anchor: str) -> Target:
+        """Return where a reference leads: to a page by its logical path or its name alone."""
+        mount = self.site.mount_of(self.page.path)
+        found = self.tree.logical(self.site).find(mount, self.page.path, path) if mount else set()
+        if len(found) > 1:
+            found = {each for each in found if not self._is_draft(each)}
+        if len(found) == 1:
+            return _arrived(self.tree, self.site, next(iter(found)), anchor)
+        if not found and self._open(path.strip("/")):
+            return _EXTERNAL
+        return Target(Outcome.MISSING, self._meant(path), anchor)
+
+    def _is_draft(self, path: str) -> bool:
+        page = self.tree.page(path)
+        return page is not None and page.front_matter.get("draft") is True
 
     def _nowhere(self, path: str, anchor: str, files: list[str]) -> Target:
         if not path.startswith("/"):

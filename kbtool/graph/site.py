@@ -70,6 +70,7 @@ class Site:
     prefix: str = ""  # path of the site's address on its host
     slugs: Slugs = Slugs.FORGE
     attributes: bool = False  # `{ #id }` gives headings and blocks an id of their own
+    marks: str = ""  # what is read beside Markdown: bodies of mkdocs, shortcodes of Hugo
     pretty: bool = True  # pages are folders: `a.md` is `a/`
     root_links: bool = False  # mkdocs: `/a.md` is a file below the docs_dir
     generates: bool = False  # a plugin writes pages of its own
@@ -95,6 +96,12 @@ class Site:
         """Return whether the page at `path` is one of the site."""
         mount = self.mount_of(path)
         return mount is not None and mount.pages
+
+
+def marks_of(sites: tuple[Site, ...], path: str) -> str:
+    """Return what the publisher of the page at `path` reads beside Markdown."""
+    site = site_of(sites, path) if any(each.marks for each in sites) else None
+    return site.marks if site else ""
 
 
 def site_of(sites: tuple[Site, ...], path: str) -> Site | None:

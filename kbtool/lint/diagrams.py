@@ -110,7 +110,7 @@ def _inside(page: Page, fence: Fence) -> Span | None:
             break
         else:
             kept.append("")
-    rest = parse_page(page.path, "\n".join(kept))
+    rest = parse_page(page.path, "\n".join(kept), page.marks)
     found = _list_from(rest, 0)
     if found is None:
         return None

@@ -2,11 +2,12 @@
 
 Spellings: `> **F**: v`, `> **F:** v`, a list `- **F**: v` or `* Status: v`, a bare line
 `**F:** v`, an alert `> [!NOTE]` with ` · ` between fields, a section `## Status`; and a
-qualifier as in `**Upstream** (incident ADR): v`.
+qualifier as in `**Upstream** (incident ADR): v`. A list or line whose bold names are all unknown
+is text: every list of features is written like a header.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from kbtool.markdown.page import Block, Breadcrumb, Field, Head, HeaderStyle, Heading, Link
@@ -15,6 +16,12 @@ from kbtool.text import Span
 PLAIN_NAMES: Final = frozenset(
     {"status", "date", "last updated", "last verified", "deciders", "priority", "size"}
 )
+# What makes a block a header; the table of relations may have others beside these.
+KNOWN_NAMES: Final = PLAIN_NAMES | {
+    *("related", "upstream", "downstream", "decision", "implemented by", "supersedes"),
+    *("design record", "adjacent", "map", "deeper dive", "historical", "hand-out"),
+}
+_NEARLY: Final = 0.8  # so alike is a slip of the pen
 _BOLD = r"\*\*(?P<name>[^*\n:()]+?)(?:\s*\((?P<q1>[^)\n]*)\))?(?P<c1>:?)\*\*"
 _FIELD = re.compile(_BOLD + r"(?:\s*\((?P<q2>[^)\n]*)\))?(?P<c2>:?)[ \t]*")
 _PLAIN = re.compile(r"(?P<name>[A-Z][A-Za-z ]+?):[ \t]+")
@@ -37,19 +44,50 @@ def read_head(
     title = next((h for h in tops if h.level == 1 and h.span.start < end), None)
     inside = [block for block in blocks if block.span.start < end]
     crumb = _breadcrumb(text, inside, title, links)
-    fields: list[Field] = []
-    held: list[Span] = []
-    for block in inside:
-        if crumb and block.span == crumb.span:
-            continue
-        found = list(_fields(text, block, links))
-        fields += found
-        if found:
-            held.append(block.span)
+    read = [
+        (block, [] if crumb and block.span == crumb.span else list(_fields(text, block, links)))
+        for block in inside
+    ]
+    header = _header(read)
+    fields = [field for _, found in header for field in found]
+    held = [block.span for block, _ in header]
     if not any(field.name.casefold() == "status" for field in fields):
         fields += _status_section(text, blocks, tops, links)
     span = Span(held[0].start, held[-1].end) if held else None
     return Head(Span(0, end), crumb, title, tuple(fields), span)
+
+
+_Read = tuple[Block, list[Field]]
+
+
+def _header(read: Sequence[_Read]) -> list[_Read]:
+    """Return the blocks that are the header: with a known name, or of its kind beside such a one.
+
+    Without any it is a quote: a project may have names of its own.
+    """
+    kept = [_has_known(fields) for _, fields in read]
+    if not any(kept):
+        return [(block, fields) for block, fields in read if fields and block.kind == "quote"]
+    for order in (range(1, len(read)), range(len(read) - 2, -1, -1)):
+        for at in order:
+            beside = at - 1 if order.step > 0 else at + 1
+            alike = read[at][0].kind == read[beside][0].kind
+            kept[at] = kept[at] or (kept[beside] and alike and bool(read[at][1]))
+    return [each for each, keep in zip(read, kept, strict=True) if keep]
+
+
+def _has_known(fields: Sequence[Field]) -> bool:
+    return has_known((field.name for field in fields), KNOWN_NAMES)
+
+
+def has_known(names: Iterable[str], known: Collection[str]) -> bool:
+    """Return whether one of the names is known, or nearly; the known are in lower case."""
+    lowered = [name.casefold() for name in names]
+    if any(name in known for name in lowered):
+        return True
+    from difflib import get_close_matches
+
+    return any(get_close_matches(name, known, 1, _NEARLY) for name in lowered)
 
 
 def _within(links: Sequence[Link], span: Span) -> tuple[Link, ...]:

@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from html import unescape
 from typing import Final
 
+from kbtool.markdown.bodies import opened
 from kbtool.markdown.frontmatter import apart
 from kbtool.markdown.html import attributes
 from kbtool.markdown.page import Link, LinkKind
 from kbtool.markdown.parse import destination, html
+from kbtool.markdown.shortcodes import MARK, references
 from kbtool.text import Span
 
 _SIGN: Final = "kbq"  # letters and digits only, so that a mark is no markup whatever it stands by
@@ -32,17 +34,18 @@ _OUTSIDE: Final = re.compile(r"https?:|mailto:|ftp:", re.IGNORECASE)
 _UNQUOTED: Final = re.compile(r"[^\s\"'>]+")
 
 
-def aims(text: str) -> tuple[Link, ...] | None:
+def aims(text: str, marks: str = "") -> tuple[Link, ...] | None:
     """Return the links without their text, each in the place of its target; None in doubt.
 
-    Those that lead to other hosts may be missing.
+    Those that lead to other hosts may be missing. `marks` are as of `parse_page`.
     """
-    _, body = apart(text)
+    body = opened(apart(text)[1], marks)
+    referred = references(body) if MARK in marks else ()
     if _SIGN in body:
         return None
     found = html(_marked(body))
     try:
-        return (*_of_markdown(found, body), *_of_html(found, body))
+        return (*_of_markdown(found, body), *_of_html(found, body), *referred)
     except _InDoubtError:
         return None
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from kbtool.text import LineIndex, Span
 
-LinkKind = Literal["link", "image", "reference", "wiki", "html", "autolink"]
+LinkKind = Literal["link", "image", "reference", "wiki", "html", "autolink", "ref"]
 BlockKind = Literal[
     "heading",
     "paragraph",
@@ -155,6 +155,7 @@ class Page:
     front_matter: Mapping[str, object] = field(default_factory=dict)
     codes: tuple[Code, ...] = ()
     ids: frozenset[str] = frozenset()  # of raw HTML; among the anchors
+    marks: str = ""  # what its publisher reads beside Markdown, see `bodies` and `shortcodes`
     lines: LineIndex = field(default_factory=lambda: LineIndex(""), compare=False, repr=False)
 
     @property

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import pyromark
 
+from kbtool.markdown.bodies import opened
 from kbtool.markdown.frontmatter import apart, read_front_matter
 from kbtool.markdown.head import read_head
 from kbtool.markdown.html import attributes, comments
@@ -24,6 +25,7 @@ from kbtool.markdown.page import (
     Page,
     UndefinedReference,
 )
+from kbtool.markdown.shortcodes import MARK, references
 from kbtool.markdown.slug import Slugger
 from kbtool.text import LineIndex, Span
 
@@ -53,13 +55,18 @@ _AUTOLINKS: Final = frozenset({"Autolink", "Email"})
 _UNDEFINED: Final = frozenset({"Collapsed", "Reference"})
 
 
-def parse_page(path: str, text: str) -> Page:
-    """Return the page written in `text` (LF line ends), which stands at `path` from the root."""
+def parse_page(path: str, text: str, marks: str = "") -> Page:
+    """Return the page written in `text` (LF line ends), which stands at `path` from the root.
+
+    Its publisher reads what these `marks` stand for; a forge does not, and `anchors` are its.
+    """
     metadata, body = apart(text)
-    reader = _Reader(body)
-    reader.read()
+    plain = _read(body)
+    inner = opened(body, marks)
+    reader = plain if inner == body else _read(inner)
     headings = tuple(reader.headings)
-    links = tuple(sorted(reader.links, key=lambda link: link.span))
+    referred = references(body) if MARK in marks else ()
+    links = tuple(sorted((*reader.links, *referred), key=lambda link: link.span))
     blocks = tuple(reader.blocks)
     return Page(
         path=path,
@@ -71,12 +78,19 @@ def parse_page(path: str, text: str) -> Page:
         blocks=blocks,
         comments=tuple(reader.comments),
         undefined=tuple(sorted(reader.undefined, key=lambda found: found.span)),
-        anchors=frozenset(reader.anchors) | {heading.anchor for heading in headings},
+        anchors=frozenset((*plain.anchors, *(heading.anchor for heading in plain.headings))),
         front_matter=read_front_matter(metadata) if metadata else {},
         codes=tuple(reader.codes),
         ids=frozenset(reader.anchors),
+        marks=marks,
         lines=LineIndex(text),
     )
+
+
+def _read(body: str) -> "_Reader":
+    reader = _Reader(body)
+    reader.read()
+    return reader
 
 
 def html(text: str, missing: Callable[[Mapping[str, Any]], None] | None = None) -> str:

@@ -1,17 +1,19 @@
 """Text → `Survey`: what a look at a page's HTML shows, at a fifth of the cost of reading it.
 
 Nobody is told anything by a survey. It only says which pages need no reading, so it may say too
-much and never too little: `links` are at least those of the page, `anchors` exactly those (or
-unknown), and `shows` names all that rules may find something about.
+much and never too little: `links` are at least those of the page, whoever publishes it, `anchors`
+exactly those of a forge (or unknown), and `shows` names all that rules may find something about.
 """
 
 import re
 from html import unescape
 from typing import Any, Final, NamedTuple
 
+from kbtool.markdown.bodies import opened
 from kbtool.markdown.frontmatter import apart
 from kbtool.markdown.html import attributes
 from kbtool.markdown.parse import has_wiki_links, html, is_undefined
+from kbtool.markdown.shortcodes import references
 from kbtool.markdown.slug import Slugger
 
 
@@ -22,6 +24,7 @@ class Survey(NamedTuple):
     raw: frozenset[str]  # links of raw HTML
     anchors: frozenset[str] | None
     shows: frozenset[str]  # of what rules see; links, where they are not surely all known
+    refs: frozenset[str] = frozenset()  # of Hugo's shortcodes
 
 
 # Every alternative begins with `<`, so that the search jumps from tag to tag.
@@ -76,6 +79,11 @@ def survey(text: str) -> Survey:
             shows.add("diagrams")
         elif other:
             known = False
+    inner = opened(body)
+    if inner != body:
+        for link, image, _, heading, other in _SEEN.findall(html(inner, missing)):
+            links.update((link or image,) if link or image else _IN_HEADING.findall(heading))
+            shows.update(("diagrams",) if other[:1] == "c" else ())
     found = {unescape(target) if "&" in target else target for target in links}
     raw: frozenset[str] = frozenset()
     if "<" in body:
@@ -85,10 +93,13 @@ def survey(text: str) -> Survey:
         shows.add("references")
     if "kb-ignore" in body:
         shows.add("ignores")
-    if _hides_links(body):
+    if _hides_links(body) or (inner != body and has_wiki_links(inner)):
         shows.add("links")
         known = False
-    return Survey(frozenset(found), raw, frozenset(anchors) if known else None, frozenset(shows))
+    refs = frozenset(link.target for link in references(body))
+    return Survey(
+        frozenset(found), raw, frozenset(anchors) if known else None, frozenset(shows), refs
+    )
 
 
 def _hides_links(body: str) -> bool:

@@ -15,22 +15,27 @@ _FIELDS: Final = frozenset(field.name for field in fields(Page))
 
 
 class Unread(Page):
-    """A `Page` in all respects; only its path is there from the beginning."""
+    """A `Page` in all respects; only its path and marks are there from the beginning."""
 
     __slots__ = ("_seen", "_source")
 
     def __init__(
-        self, path: str, source: Callable[[str], str], seen: Callable[[str], Survey]
+        self,
+        path: str,
+        source: Callable[[str], str],
+        seen: Callable[[str], Survey],
+        marks: str = "",
     ) -> None:
-        """Take what gives the text and the survey of the page at a path."""
+        """Take what gives the text and the survey of the page at a path, and what it is read by."""
         object.__setattr__(self, "path", path)
         object.__setattr__(self, "_source", source)
         object.__setattr__(self, "_seen", seen)
+        object.__setattr__(self, "marks", marks)
 
     @property
     def aims(self) -> tuple[Link, ...]:
         """The links, as far as where they lead counts."""
-        found = None if "links" in self._seen(self.path).shows else aims(self.text)
+        found = None if "links" in self._seen(self.path).shows else aims(self.text, self.marks)
         return self.links if found is None else found
 
     def __getattr__(self, name: str) -> Any:
@@ -44,7 +49,7 @@ class Unread(Page):
         elif name == "front_matter":
             object.__setattr__(self, name, read_front_matter(apart(self.text)[0]))
         elif name in _FIELDS:
-            page = parse_page(self.path, self.text)
+            page = parse_page(self.path, self.text, self.marks)
             for each in _FIELDS:
                 object.__setattr__(self, each, getattr(page, each))
         else:

@@ -2,12 +2,15 @@
 
 import json
 import socket
+import ssl
 import threading
 import time
 from collections import Counter
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from support.tls import Authority
 
 from kbtool.adapters import external
 from kbtool.adapters.external import FILE, Asking
@@ -78,6 +81,10 @@ class Handler(BaseHTTPRequestHandler):
             self.say(302, {"Location": "/circle"})
         elif what == "endless":
             self.say(302, {"Location": f"/endless?{time.monotonic_ns()}"})
+        elif what == "nonsense":
+            self.say(302, {"Location": "http://[x/"})
+        elif what == "to":
+            self.say(302, {"Location": self.path.partition("?")[2]})
         elif what == "inwards":
             self.say(302, {"Location": "http://169.254.169.254/latest/meta-data"})
         elif what == "other":
@@ -101,7 +108,13 @@ def host(monkeypatch):
     monkeypatch.setattr(
         external, "Timeout", lambda **_: external.urllib3.Timeout(connect=1, read=0.5)
     )
-    with Host() as server:
+    with serving(Host()) as server:
+        yield server
+
+
+@contextmanager
+def serving(server):
+    with server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         yield server
@@ -141,11 +154,26 @@ def test_what_the_host_itself_says_is_gone_is_dead(host, path, why):
         ("/slow", "did not answer"),
         ("/patience", "asks for patience"),
         ("/other", "leads to another protocol"),
+        ("/nonsense", "is no address"),
         ("/inwards", "has an address that is nobody's to check"),
     ],
 )
 def test_what_nobody_can_tell_is_no_finding(host, path, why):
     assert ask(host, path) == ({}, {why: 1})
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://[x/", "http://a\u2100b.example/", "http://x.example:99999/", "http://x.example:y/"],
+)
+def test_what_is_no_address_is_no_finding(url):
+    found = Asking(LOCAL, NO_PRODUCTION, None).answers([url])
+    assert found == external.Answers({}, {"is no address": 1})
+
+
+def test_a_path_with_accents_is_asked_for(host):
+    assert ask(host, "/été") == ({}, {})
+    assert host.asked == [("HEAD", "/%C3%A9t%C3%A9")]
 
 
 def test_retry_after_is_waited_for(host):
@@ -205,6 +233,8 @@ def test_a_host_that_may_not_be_contacted_is_not(host, allowed, production, why)
         ("alias.example", ["192.0.2.7"]),  # another name for an address of production
         ("alias.example", ["::ffff:192.0.2.7"]),
         ("alias.example", ["127.0.0.1", "192.0.2.7"]),  # one of its addresses is
+        ("erp.lab\u3002example", ["127.0.0.1"]),  # its name, in other letters
+        ("b\u00fccher.example", ["127.0.0.1"]),
     ],
 )
 def test_production_is_not_contacted_by_any_name(host, monkeypatch, name, addresses):
@@ -212,7 +242,9 @@ def test_production_is_not_contacted_by_any_name(host, monkeypatch, name, addres
         return [(0, 0, 0, "", (address, port)) for address in addresses]
 
     monkeypatch.setattr(socket, "getaddrinfo", found)
-    production = Production(names=("lab.example",), addresses=("192.0.2.7",))
+    production = Production(
+        names=("lab.example", "xn--bcher-kva.example"), addresses=("192.0.2.7",)
+    )
     answers = Asking(LOCAL, production, None).answers([f"http://{name}:{host.server_port}/gone"])
     assert answers.unknown == {"is never contacted (production, or skip)": 1}
     assert host.asked == []
@@ -280,3 +312,135 @@ def test_lint_asks_only_when_told_to_and_warns(host, tmp_path):
     assert any(
         note.startswith("2 external links not judged: has a private") for note in refused.notices
     )
+
+
+@pytest.mark.parametrize(
+    ("configured", "ignore"),
+    [("", ["KB110"]), ("", ["external-link"]), ('ignore = ["KB110"]\n', [])],
+)
+def test_lint_asks_nobody_where_the_rule_is_ignored(host, tmp_path, configured, ignore):
+    settings = f'preset = "plain"\n{configured}[external]\nprivate = true\n'
+    (tmp_path / "kbtool.toml").write_text(settings)
+    (tmp_path / "a.md").write_text(f"# A\n\n[x]({host.url('/gone')})\n")
+    done = lint_project([str(tmp_path)], external=True, ignore=ignore, cached=False)
+    assert (done.findings, host.asked) == ((), [])
+    assert "no host was asked for external links: KB110 is ignored" in done.notices
+
+
+def test_lint_asks_nothing_for_a_folder_that_ignores_the_rule(host, tmp_path):
+    settings = """
+        preset = "plain"
+        external.private = true
+        [[overrides]]
+        folder = "old"
+        ignore = ["KB110"]
+    """
+    (tmp_path / "kbtool.toml").write_text(settings)
+    (tmp_path / "old").mkdir()
+    for path in ("a.md", "old/b.md"):
+        (tmp_path / path).write_text(f"# A\n\n[x]({host.url('/gone')}?{path})\n")
+    done = lint_project([str(tmp_path)], external=True, select=["KB101"], cached=False)
+    assert [finding.path for finding in done.findings] == ["a.md"]
+    assert {path for _, path in host.asked} == {"/gone?a.md"}
+
+
+# ---------------------------------------------------------------------- https
+class SecureHost(Host):
+    """Speaks TLS; `called` are the names it was called by."""
+
+    def __init__(self, certificate):
+        super().__init__()
+        self.called = []
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        context.sni_callback = lambda _socket, name, _context: self.called.append(name)
+        self.socket = context.wrap_socket(self.socket, server_side=True)
+
+    def handle_error(self, *_):
+        """Say nothing: a caller who hangs up is what these tests are about."""
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture
+def trusted(authority, monkeypatch):
+    """This machine trusts the authority; every name is this machine."""
+    lookup = socket.getaddrinfo
+
+    def found(name, port, *rest, **options):
+        local = name if name[0].isdigit() else "127.0.0.1"
+        return lookup(local, port, *rest, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", found)
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.path))
+    return authority
+
+
+def asked_securely(certificate, name, *paths):
+    """Return what is dead, what nobody can tell, the questions, and the names that were called."""
+    with serving(SecureHost(certificate)) as server:
+        start = f"https://{name}:{server.server_port}"
+        found = Asking(LOCAL, NO_PRODUCTION, None).answers(start + path for path in paths)
+        dead = {url.removeprefix(start): why for url, why in found.dead.items()}
+        return dead, found.unknown, server.asked, set(server.called)
+
+
+def test_a_certificate_of_that_name_is_answered(trusted):
+    certificate = trusted.certificate("site.example")
+    dead, unknown, asked, called = asked_securely(certificate, "site.example", "/fine", "/gone")
+    assert (dead, unknown) == ({"/gone": "answers 404"}, {})
+    assert asked == [("HEAD", "/fine"), ("HEAD", "/gone"), ("GET", "/gone")]
+    assert called == {"site.example"}  # the address was judged, and the name is called
+
+
+def test_a_certificate_of_an_address_is_answered(trusted):
+    dead, unknown, *_ = asked_securely(trusted.certificate("127.0.0.1"), "127.0.0.1", "/gone")
+    assert (dead, unknown) == ({"/gone": "answers 404"}, {})
+
+
+def test_a_name_with_accents_is_called_as_it_is_certified(trusted):
+    certificate = trusted.certificate("xn--bcher-kva.example")
+    dead, unknown, _, called = asked_securely(certificate, "bücher.example", "/gone")
+    assert (dead, unknown) == ({"/gone": "answers 404"}, {})
+    assert called == {"xn--bcher-kva.example"}
+
+
+@pytest.mark.parametrize(
+    ("names", "how"),
+    [
+        (("other.example",), {}),
+        (("127.0.0.1",), {}),  # the address, and not the name that was asked for
+        (("site.example",), {"signed": False}),
+        (("site.example",), {"days_ago": 30}),
+    ],
+)
+def test_a_certificate_that_does_not_hold_is_no_answer(trusted, names, how):
+    certificate = trusted.certificate(*names, **how)
+    dead, unknown, asked, _ = asked_securely(certificate, "site.example", "/gone", "/fine")
+    assert (dead, unknown) == ({}, {"has a certificate that does not hold": 2})
+    assert asked == []  # nothing was said to whoever that is
+
+
+def test_an_authority_nobody_trusts_is_no_answer(trusted, monkeypatch, tmp_path):
+    monkeypatch.setenv("SSL_CERT_FILE", str(Authority(tmp_path).path))
+    dead, unknown, asked, _ = asked_securely(
+        trusted.certificate("site.example"), "site.example", "/gone"
+    )
+    assert (dead, unknown, asked) == ({}, {"has a certificate that does not hold": 1}, [])
+
+
+def test_a_redirect_to_a_certificate_that_does_not_hold_is_no_answer(trusted, host):
+    with serving(SecureHost(trusted.certificate("other.example"))) as server:
+        where = f"https://site.example:{server.server_port}/gone"
+        found = Asking(LOCAL, NO_PRODUCTION, None).answers([host.url(f"/to?{where}")])
+    assert found == external.Answers({}, {"has a certificate that does not hold": 1})
+
+
+def test_a_server_that_speaks_no_tls_is_no_answer(trusted, host):
+    url = f"https://site.example:{host.server_port}/gone"
+    found = Asking(LOCAL, NO_PRODUCTION, None).answers([url])
+    assert not found.dead
+    assert sum(found.unknown.values()) == 1

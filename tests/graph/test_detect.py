@@ -18,9 +18,14 @@ def found(tree):
 def outcome(tree, written, at, sites=None):
     """Where a link on the page `at` leads; the tree has the text of pages and configurations."""
     tree = {**tree, at: tree.get(at, "# At\n") + f"\n{written}\n"}
-    pages = {path: parse_page(path, text) for path, text in tree.items() if path.endswith(".md")}
     sites = found(tree) if sites is None else configured(sites, frozenset(tree), tree.get)
-    kb = KnowledgeBase(pages, frozenset(tree), Conventions(base="", sites=sites))
+    settings = Conventions(base="", sites=sites)
+    pages = {
+        path: parse_page(path, text, settings.marks(path))
+        for path, text in tree.items()
+        if path.endswith(".md")
+    }
+    kb = KnowledgeBase(pages, frozenset(tree), settings)
     return str(kb.resolve(pages[at], pages[at].links[-1]).outcome)
 
 
@@ -227,3 +232,42 @@ def test_what_only_the_build_knows_is_not_judged():
         ("[x](/sub/old/page/)", "external"),
     ]:
         assert outcome(tree, written, "docs/a.md") == expected, written
+
+
+HUGO = {
+    "hugo.toml": "",
+    "content/docs/a.md": "# A\n",
+    "content/docs/b.fr.md": "# B\n",
+    "content/docs/deep/c.md": "# C\n\n## Part\n",
+    "content/posts/draft.md": "---\ndraft: true\n---\n",
+    "content/docs/draft.md": "# D\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("written", "leads"),
+    [
+        ('[x]({{< ref "c" >}})', "page"),
+        ('[x]({{< relref "docs/deep/c.md#part" >}})', "page"),
+        ('[x]({{< relref "docs/deep/c.md#gone" >}})', "no-anchor"),
+        ('[x]({{% ref "gone" %}})', "missing"),
+        ('`{{% ref "gone" %}}`', "missing"),  # filled in, in code too
+        ('{{< ref "b" >}}', "page"),  # in another language: it may be shown
+        ('{{< ref "/posts" >}}', "file"),
+        ('{{< ref "draft" >}}', "page"),  # the other one is not built
+        ('{{< ref "/tags/x" >}}', "external"),
+    ],
+)
+def test_references_of_hugo(written, leads):
+    tree = {path: text for path, text in HUGO.items() if path != "content/docs/draft.md"}
+    at = "content/posts/p.md"
+    assert outcome(HUGO if "draft" in written else tree, written, at) == leads
+
+
+def test_a_reference_in_another_language_or_escaped_is_not_judged():
+    tree = {
+        **HUGO,
+        "content/docs/a.md": '{{< ref path="gone" lang="fr" >}} {{</* ref "gone" */>}}\n',
+    }
+    (site,) = found(tree)
+    assert not parse_page("content/docs/a.md", tree["content/docs/a.md"], site.marks).links

@@ -36,7 +36,6 @@ TODAY = date(2026, 11, 24)
 
 def build(example):
     files = {path: text for path, text in example.items() if ":" not in path}
-    pages = {path: parse_page(path, text) for path, text in files.items() if path.endswith(".md")}
     base = "vibe" if any(path.startswith("vibe/") for path in files) else ""
     facts = Facts(
         today=TODAY,
@@ -53,6 +52,11 @@ def build(example):
     production = Production(names=("production.example",))
     sites = detect(frozenset(files), files.get)
     conventions = Conventions(base=base, production=production, sites=sites)
+    pages = {
+        path: parse_page(path, text, conventions.marks(path))
+        for path, text in files.items()
+        if path.endswith(".md")
+    }
     return KnowledgeBase(pages, frozenset(files), conventions, facts)
 
 

@@ -2,6 +2,8 @@
 
 import pytest
 
+from kbtool.graph.conventions import Conventions
+from kbtool.markdown.head import KNOWN_NAMES
 from kbtool.markdown.parse import parse_page
 
 SPELLINGS = {
@@ -103,3 +105,20 @@ def test_front_matter_and_comments_may_precede():
     )
     assert found.breadcrumb.label == "P"
     assert found.fields == ()
+
+
+def names_of(text):
+    return [field.name for field in head(text).fields]
+
+
+def test_a_list_of_features_is_no_header():
+    features = "- **Fast**: very\n- **Easy**: too\n"
+    assert names_of(f"# A\n\n{features}") == []
+    assert names_of(f"# A\n\n> **Status**: Draft\n\n{features}") == ["Status"]
+    assert names_of("# A\n\n**Status:** Draft\n\n**Parent:** x\n") == ["Status", "Parent"]
+    assert names_of("# A\n\n- **Parent**: x\n- **Statsu**: Draft\n") == ["Parent", "Statsu"]
+    assert names_of("# A\n\n> **Parent**: x\n") == ["Parent"]
+
+
+def test_the_known_names_are_those_of_the_conventions():
+    assert {name.casefold() for name in Conventions().field_names()} == KNOWN_NAMES

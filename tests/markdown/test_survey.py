@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kbtool.markdown.bodies import MARKS
 from kbtool.markdown.marked import aims
 from kbtool.markdown.parse import parse_page
+from kbtool.markdown.shortcodes import MARK
 from kbtool.markdown.survey import survey
 from kbtool.markdown.unread import Unread
 
@@ -87,6 +89,7 @@ PIECES = [
         "<a href=u.md>",
         "<img src = 'v w'>",
     ),
+    *('{{< ref "a.md" >}}', "{{% relref ", "{{<ref", ">}}", "%}}", "!!! note\n", '=== "T"\n'),
     *("href=", 'src="', "kbq", "kbqi3q", "[a](b\\.md)", "[a](&#98;.md)", "[a]((b).md)", "[a](<>)"),
 ]
 OUTSIDE = re.compile("https?:|mailto:|ftp:", re.IGNORECASE)
@@ -97,9 +100,9 @@ def written(target):
     return unquote(target).strip()
 
 
-@given(TEXTS)
-def test_a_survey_shows_all_that_could_be_reported(text):
-    seen, page = survey(text), parse_page("a.md", text)
+@given(TEXTS, st.sampled_from(["", MARKS, MARK]))
+def test_a_survey_shows_all_that_could_be_reported(text, marks):
+    seen, page = survey(text), parse_page("a.md", text, marks)
     if seen.anchors is not None:
         assert seen.anchors == page.anchors
     assert_shown(seen, page)
@@ -107,7 +110,9 @@ def test_a_survey_shows_all_that_could_be_reported(text):
 
 def assert_shown(seen, page):
     if "links" not in seen.shows:
-        assert set(map(written, targets(page.links))) <= set(map(written, seen.links | seen.raw))
+        assert set(map(written, targets(page.links))) <= set(
+            map(written, seen.links | seen.raw | seen.refs)
+        )
         assert not any(link.kind == "wiki" for link in page.links)
     if "references" not in seen.shows:
         assert not page.undefined
@@ -122,10 +127,10 @@ def targets(links):
     return {each.target for each in links if each.target and not OUTSIDE.match(each.target)}
 
 
-@given(TEXTS)
-def test_aims_are_the_links_of_the_page(text):
+@given(TEXTS, st.sampled_from(["", MARKS, MARK]))
+def test_aims_are_the_links_of_the_page(text, marks):
     if "links" not in survey(text).shows:
-        assert_aimed(aims(text), parse_page("a.md", text).links)
+        assert_aimed(aims(text, marks), parse_page("a.md", text, marks).links)
 
 
 def assert_aimed(known, links):
@@ -152,13 +157,23 @@ def test_aims_are_known_of_what_people_write(text):
     assert_aimed(aims(text), parse_page("a.md", text).links)
 
 
-@given(TEXTS)
-def test_an_unread_page_is_the_page(text):
-    page = parse_page("a.md", text)
+@given(TEXTS, st.sampled_from(["", MARKS, MARK]))
+def test_an_unread_page_is_the_page(text, marks):
+    page = parse_page("a.md", text, marks)
     for first in ("aims", "links", "lines", "head", "anchors"):
-        unread = Unread("a.md", lambda _: text, lambda _: survey(text))
+        unread = Unread("a.md", lambda _: text, lambda _: survey(text), marks)
         getattr(unread, first)
-        for name in ("path", "text", "links", "anchors", "head", "blocks", "fences", "comments"):
+        for name in (
+            "path",
+            "marks",
+            "text",
+            "links",
+            "anchors",
+            "head",
+            "blocks",
+            "fences",
+            "comments",
+        ):
             assert getattr(unread, name) == getattr(page, name)
 
 

@@ -340,9 +340,9 @@ def test_up_names_what_is_missing(project, tmp_path):
 def test_doctor_lists_what_each_profile_needs(project, go, tmp_path):
     code, text = command(project, tmp_path, "doctor")
     assert code == 0, text
-    assert "– controlplane: etcd: missing; kbtool sandbox assets" in text
-    assert "✓ controlplane: Go: 1.26.8" in text
-    assert "✓ embedded: OpenBao: " in text
+    assert "– etcd: missing; kbtool sandbox assets" in text
+    assert "✓ Go: 1.26.8" in text
+    assert "✓ OpenBao: " in text
     assert command(project, tmp_path, "doctor", "--profile", "controlplane")[0] == 3
     code, text = command(project, tmp_path, "doctor", "--format", "json")
     rows = json.loads(text)
@@ -356,5 +356,5 @@ def test_doctor_lists_what_each_profile_needs(project, go, tmp_path):
     assert command(project, tmp_path, "assets", "--yes")[0] == 0
     code, text = command(project, tmp_path, "doctor", "--profile", "controlplane")
     assert code == 0, text
-    assert "✓ controlplane: etcd: 1.34.3 (the shared store)" in text
+    assert "✓ etcd: 1.34.3 (the shared store)" in text
     assert command(project, tmp_path, "doctor", "--profile", "nosuch")[0] == 2

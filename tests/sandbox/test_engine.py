@@ -285,9 +285,9 @@ def test_doctor_tells_what_of_the_engine_is_here(replay, tmp_path):
     )
     code, text = kbtool("sandbox", "doctor", "--profile", "k3d", state=tmp_path)
     assert code == 3
-    assert f"✓ k3d: Docker: 28.2.2 ({tmp_path}/programs/docker)" in text
-    assert f"✓ k3d: k3d: k3d version v5.8.3 ({tmp_path}/programs/k3d)" in text
-    assert "✗ k3d: rancher/k3s:v1.34.3-k3s1: missing; kbtool sandbox assets" in text
+    assert f"✓ Docker: 28.2.2 ({tmp_path}/programs/docker)" in text
+    assert f"✓ k3d: k3d version v5.8.3 ({tmp_path}/programs/k3d)" in text
+    assert "✗ rancher/k3s:v1.34.3-k3s1: missing; kbtool sandbox assets" in text
     assert "profile k3d: cannot start here, it lacks rancher/k3s:v1.34.3-k3s1; " in text
 
 
@@ -295,4 +295,4 @@ def test_an_engine_that_does_not_answer_is_told_so(replay, tmp_path):
     replay(docker={"version": "no-cluster"}, k3d={"version": "version"})
     code, text = kbtool("sandbox", "doctor", "--profile", "k3d", state=tmp_path)
     assert code == 3
-    assert "✗ k3d: Docker: missing; its engine does not answer: docker version" in text
+    assert "✗ Docker: missing; its engine does not answer: docker version" in text

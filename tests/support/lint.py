@@ -13,9 +13,14 @@ from kbtool.markdown.parse import parse_page
 
 def build(example, **conventions):
     """Return the base of {path: text}; the date is 2026-11-24."""
-    pages = {path: parse_page(path, text) for path, text in example.items() if path.endswith(".md")}
     facts = Facts(today=date(2026, 11, 24), text=example.get)
-    return KnowledgeBase(pages, frozenset(example), Conventions(**conventions), facts)
+    settings = Conventions(**conventions)
+    pages = {
+        path: parse_page(path, text, settings.marks(path))
+        for path, text in example.items()
+        if path.endswith(".md")
+    }
+    return KnowledgeBase(pages, frozenset(example), settings, facts)
 
 
 def chosen(*ids):

@@ -38,6 +38,7 @@ RULE = Rule(
         {"a.md": "# A\n\n`[b](gone.md)`\n\n```\n[b](gone.md)\n```\n"},
         {"a.md": "# A\n\n[b](b%20c.md?x=1) and [[b c]]\n", "b c.md": "# B\n"},
         {"docs/a.md": "# A\n\n[root](/b.md)\n", "b.md": "# B\n"},
+        {"a.md": "# A\n\n!!! note\n\n    [code, where no site reads it](gone.md)\n"},
         {
             "mkdocs.yml": "site_name: x\n",
             "docs/a.md": "# A\n\n[b](../b/) ![i](/img/i.png)\n",
@@ -55,6 +56,16 @@ RULE = Rule(
             "docs/a.md": "# A\n\n[b](⟦b/⟧) [r](⟦../r.md⟧)\n",
             "docs/b.md": "# B\n",
             "r.md": "# R\n",
+        },
+        {
+            "mkdocs.yml": "markdown_extensions: [admonition, pymdownx.details, pymdownx.tabbed]\n",
+            "docs/a.md": '# A\n\n!!! note "[t](⟦t.md⟧)"\n\n    [b](⟦gone.md⟧)\n\n=== "Tab"\n\n'
+            "    ??? tip\n\n        [c](⟦c.md⟧)\n\n            [code](code.md)\n",
+        },
+        {
+            "hugo.toml": "",
+            "content/a.md": '# A\n\n[b]({{< ref "⟦gone⟧" >}}) [c]({{% relref "docs/c.md" %}})\n',
+            "content/docs/c.md": "# C\n",
         },
         {"a.md": "# Été\n\n[b](<⟦é gone.md⟧>)\n"},
     ),

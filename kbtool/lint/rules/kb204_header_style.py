@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from kbtool.graph.base import KnowledgeBase
 from kbtool.lint.rule import Finding, Options, Rule
+from kbtool.markdown.head import has_known
 from kbtool.markdown.page import Field, Page
 from kbtool.text import Edit, Span
 
@@ -20,12 +21,18 @@ def check(page: Page, kb: KnowledgeBase, _options: Options) -> Iterator[Finding]
     """Find a header that is not in the configured style; one finding, at its first odd field."""
     style = kb.conventions.header
     odd = [field for field in page.head.fields if not _right(page, field, style)]
-    if not odd:
+    if not odd or not _is_header(page, kb):
         return
     mark = ">" if style == "quote" else "-"
     hint = f"{mark} **{odd[0].name}**: {odd[0].value}"
     message = "the header is not in the house style"
     yield Finding(page.path, odd[0].span, message, hint, _rewritten(page, mark))
+
+
+def _is_header(page: Page, kb: KnowledgeBase) -> bool:
+    """Return whether the project knows one of the names: any quote may begin with a bold word."""
+    known = {name.casefold() for name in kb.conventions.field_names()}
+    return has_known((field.name for field in page.head.fields), known)
 
 
 def _right(page: Page, field: Field, style: str) -> bool:
@@ -84,6 +91,9 @@ RULE = Rule(
             "vibe/a.md": "# A\n\n> **Status**: 🟢 Active\n> **Upstream** (incident ADR): [L](l.md) · [M](m.md)\n"
         },
         {"vibe/a.md": "# A\n\nA list that is no header:\n\n- **bold** and more\n"},
+        {"vibe/a.md": "# A\n\n**Documentation**: [x](x.md)\n\nIt is:\n\n- **Fast**: very\n"},
+        {"vibe/a.md": "# A\n\n> **Tip:** try it\n"},
+        {"vibe/a.md": "# A\n\n> **Status**: Draft\n\n- **Fast**: very\n- **Easy**: too\n"},
     ),
     bad=(
         {"vibe/a.md": "# A\n\n> ⟦**Status:** In design⟧\n> **Date**: 2026-01-02\n"},

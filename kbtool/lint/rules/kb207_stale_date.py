@@ -42,8 +42,12 @@ def check(page: Page, kb: KnowledgeBase, _options: Options) -> Iterator[Finding]
 def _says_else(page: Page, change: Revision) -> bool:
     if change.before is None or change.before == change.after:
         return change.before is None
-    now = page if change.after == page.text else parse_page(page.path, change.after)
-    return body(parse_page(page.path, change.before)) != body(now)
+    now = page if change.after == page.text else _read(page, change.after)
+    return body(_read(page, change.before)) != body(now)
+
+
+def _read(page: Page, text: str) -> Page:
+    return parse_page(page.path, text, page.marks)
 
 
 RULE = Rule(

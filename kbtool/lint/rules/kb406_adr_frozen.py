@@ -46,7 +46,7 @@ def _accepted(page: Page, kb: KnowledgeBase, branch: BaseBranch) -> Page | None:
     text = branch.text(path) if path else None
     if path is None or text is None or text == page.text:
         return None
-    then = parse_page(path, text)
+    then = parse_page(path, text, page.marks)
     status = then.head.field("Status")
     word = status_word(status.value).casefold() if status else ""
     return then if word.startswith(("accepted", "superseded")) else None
