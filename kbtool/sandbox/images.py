@@ -56,7 +56,7 @@ def acquire_images(
             _refuse_others(part, digests)
             for build in unmade:
                 progress(f"building {build.names[0]}")
-                _make(engine, build)
+                make(engine, build)
         except SandboxError as error:
             raise RequirementError(error.message, "is there a way to its registry?") from error
     pulled = [Image(name, digest, name in missing) for name, digest in digests.items()]
@@ -89,7 +89,12 @@ def is_made(engine: Engine, build: Build) -> bool:
         return False
 
 
-def _make(engine: Engine, build: Build) -> None:
+def make(engine: Engine, build: Build) -> None:
+    """Make an image.
+
+    Raises:
+        SandboxError: it could not be made.
+    """
     content = content_of(engine, build)
     engine.build(_context(build), content, *build.names, arguments=build.bases)
 

@@ -3,6 +3,7 @@
 Skipped where no engine answers. A privileged container is not needed, and nothing is pulled.
 """
 
+import base64
 import dataclasses
 import io
 import json
@@ -12,6 +13,7 @@ import socket
 import subprocess
 import sys
 import tarfile
+import tempfile
 import time
 from pathlib import Path
 
@@ -22,7 +24,8 @@ from support.sandbox import ROOT, eventually, fresh, output, own_secret, run
 from kbtool.errors import BoundaryError, SandboxError, UsageError
 from kbtool.runbook.drill import confined
 from kbtool.runbook.ports import K8sQuery
-from kbtool.sandbox.engine import cluster_name
+from kbtool.sandbox.engine import Engine, cluster_name
+from kbtool.sandbox.images import make
 from kbtool.sandbox.launch import down
 from kbtool.sandbox.process import end, marked
 
@@ -261,6 +264,136 @@ def read_all(connection):
         return connection.recv(4096)
     except ConnectionResetError:
         return b""
+
+
+# ---------------------------------------------------------------------- what runs in pods
+class Admin:
+    """The cluster's administrator, as a test that plays the kubelet needs it."""
+
+    def __init__(self, box):
+        node = f"k3d-{cluster_name(box.record.id)}-server-0"
+        config = (box.entry.cell / "etc" / "kube" / "kbtool-admin.yaml").read_text()
+        self.token = config.split("token: ")[1].split("}")[0]
+        data = config.split("certificate-authority-data: ")[1].split("}")[0]
+        self.ca = base64.b64decode(data).decode()
+        self.at = f"https://{docker('port', node, '6443/tcp')[0]}"
+
+    def __call__(self, method, path, body=None, content="application/json"):
+        command = ["curl", "-sk", "--fail-with-body", "-X", method, f"{self.at}{path}", "-d", "@-"]
+        command += ["-H", f"Content-Type: {content}", "-H", f"Authorization: Bearer {self.token}"]
+        text = json.dumps(body or {})
+        done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout
+        return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def programs_image():
+    """The image of the lab's programs, made from an image that somebody named."""
+    if not os.environ.get("KBTOOL_TEST_PYTHON"):
+        pytest.skip("no KBTOOL_TEST_PYTHON to make the lab's image from")
+    (build,) = (each for each in PROFILE.cluster.builds if not each.node)
+    name = "localhost/kbtool/trial-programs:1"
+    bases = {"PYTHON": os.environ["KBTOOL_TEST_PYTHON"]}
+    with tempfile.TemporaryDirectory() as home:
+        engine = Engine("docker", "k3d", Path(home))
+        make(engine, dataclasses.replace(build, names=(name,), bases=bases))
+    return name
+
+
+def in_container(image, name, node, volume, script, files):
+    """Run a program as a pod on a node would: in its network, with the folders of all hosts."""
+    subprocess.run(["docker", "rm", "--force", name], capture_output=True, check=False)
+    create = ["docker", "create", "--name", name, "--network", f"container:{node}"]
+    create += ["--volume", f"{volume}:/k3d/images", image, "sh", "-c", script]
+    subprocess.run(create, capture_output=True, check=True)
+    target = io.BytesIO()
+    with tarfile.open(fileobj=target, mode="w") as tar:
+        for path, text in files.items():
+            entry = tarfile.TarInfo(path)
+            entry.size = len(text.encode())
+            tar.addfile(entry, io.BytesIO(text.encode()))
+    copy = ["docker", "cp", "-", f"{name}:/"]
+    subprocess.run(copy, input=target.getvalue(), capture_output=True, check=True)
+    subprocess.run(["docker", "start", name], capture_output=True, check=True)
+
+
+HERE = "import lab, pathlib; lab.HOSTS = pathlib.Path('/k3d/images/hosts')"
+LONGHORN = f"""
+export KUBERNETES_SERVICE_HOST=127.0.0.1 KUBERNETES_SERVICE_PORT=6443; mkdir -p /kb/data
+cd /kb/models; exec python3 -s -c "{HERE}; import longhorn; longhorn.connect(); longhorn.run(longhorn.Longhorn().reconcile)"
+"""
+ERP = """
+ln -s /k3d/images/hosts/pi2/dev/longhorn/erp-data /data
+export PGHOST=GATEWAY; exec python3 -s /kb/models/erp.py
+"""
+
+
+def test_a_pods_volume_is_attached_to_its_node_and_its_program_reaches_the_database(
+    box, programs_image
+):
+    """Longhorn and the ERP in containers, the attacher in its cell; the test is the kubelet."""
+    admin, sandbox = Admin(box), cluster_name(box.record.id)
+    volume, names = f"k3d-{sandbox}-images", [f"trial-{sandbox}-{n}" for n in ("longhorn", "erp")]
+    for name in ("pi1", "pi2", "pi3"):
+        admin("POST", "/api/v1/nodes", {"kind": "Node", "metadata": {"name": name}})
+        ready = {"conditions": [{"type": "Ready", "status": "True"}]}
+        merge = "application/merge-patch+json"
+        admin("PATCH", f"/api/v1/nodes/{name}/status", {"status": ready}, merge)
+    account = "/api/v1/namespaces/longhorn-system/serviceaccounts/longhorn/token"
+    token = admin("POST", account, {"kind": "TokenRequest", "spec": {}})["status"]["token"]
+    folder = "var/run/secrets/kubernetes.io/serviceaccount"
+    files = {f"{folder}/token": token, f"{folder}/ca.crt": admin.ca, f"{folder}/namespace": "x"}
+    claim = "/api/v1/namespaces/erp/persistentvolumeclaims/erp-data"
+    where = {"metadata": {"annotations": {"trial": "x"}}, "spec": {"volumeName": "erp-data"}}
+    admin("PATCH", claim, where, merge)
+    try:
+        server = f"k3d-{sandbox}-server-0"
+        in_container(programs_image, names[0], server, volume, LONGHORN, files)
+        asked = "kubectl -n longhorn-system get volumes.longhorn.io erp-data -o jsonpath="
+        state = f"{asked}'{{.status.state}} {{.status.currentNodeID}} {{.status.robustness}}'"
+
+        def attachment():
+            return run(box, state, timeout=30).stdout.split()
+
+        eventually(attachment, ["detached", "unknown"])
+        directories = "ls /var/lib/longhorn/replicas"
+        seen = {output(box, directories, on=host, shell="sh") for host in ("pi1", "pi2", "pi3")}
+        assert len(seen) == 1
+        assert seen.pop().startswith("erp-data-")
+        volumes = [{"name": "data", "persistentVolumeClaim": {"claimName": "erp-data"}}]
+        pod = {"containers": [{"name": "erp", "image": "erp:sandbox"}], "nodeName": "pi2"}
+        pod |= {"serviceAccountName": "erp", "volumes": volumes}
+        body = {"kind": "Pod", "metadata": {"name": "trial"}, "spec": pod}
+        admin("POST", "/api/v1/namespaces/erp/pods", body)
+        eventually(attachment, ["attached", "pi2", "healthy"])
+        assert output(box, "ls /dev/longhorn", on="pi2", shell="sh") == "erp-data"
+        assert output(box, "ls /dev/longhorn", on="pi1", shell="sh") == ""
+        login = run(box, LOGIN, secrets=("ERP_ROLE_ID", "ERP_SECRET_ID"), timeout=60)
+        user, password = login.stdout.split()
+        for given, says in ((password, "no company is in this"), ("x", "refused the credentials")):
+            secret = {"run/db/username": user, "run/db/password": given}
+            script = ERP.replace("GATEWAY", gateway(box))
+            in_container(programs_image, names[1], f"k3d-{sandbox}-agent-0", volume, script, secret)
+            subprocess.run(
+                ["docker", "wait", names[1]], capture_output=True, check=True, timeout=60
+            )
+            logs = ["docker", "logs", names[1]]
+            assert says in subprocess.run(logs, capture_output=True, text=True, check=True).stderr
+        admin("DELETE", "/api/v1/namespaces/erp/pods/trial", {"gracePeriodSeconds": 0})
+        eventually(attachment, ["detached", "unknown"])
+        assert output(box, "ls /dev/longhorn", on="pi2", shell="sh") == ""
+    finally:
+        subprocess.run(["docker", "rm", "--force", *names], capture_output=True, check=False)
+    box.reset()
+
+
+LOGIN = """
+HOME=$PWD
+bao write -field=token auth/approle/login role_id=@"$KB_SECRETS/ERP_ROLE_ID" \\
+  secret_id=@"$KB_SECRETS/ERP_SECRET_ID" > .vault-token
+bao read postgres/creds/erp | awk '$1 == "username" { u = $2 } $1 == "password" { p = $2 } END { print u, p }'
+"""
 
 
 def test_nobody_types_on_a_node(box):

@@ -99,7 +99,7 @@ def made(api, context="{}", more=""):
         ("{capabilities: {add: [SYS_ADMIN]}}", "", "non-default capabilities"),
         ("{}", "hostPID: true", "host namespaces"),
         ("{}", "hostNetwork: true", "host namespaces"),
-        ("{}", "volumes: [{name: root, hostPath: {path: /}}]", "hostPath volumes"),
+        ("{}", "volumes: [{name: root, hostPath: {path: /etc}}]", "hostPath volumes"),
     ],
 )
 def test_a_step_makes_no_pod_that_could_ask_for_the_node(api, context, more, says):
