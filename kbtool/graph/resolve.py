@@ -23,6 +23,8 @@ from kbtool.markdown.slug import slug
 
 SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _TEMPLATE = re.compile(r"\{[{%]|\A\{|%7B%7B", re.IGNORECASE)  # filled in when the site is built
+# `PAGE_URL` is put in where the text is used: `LICENSE` and `CODE_OF_CONDUCT` are files.
+_PLACEHOLDER = re.compile(r"[A-Z][A-Z0-9_]*_(?:URL|LINK|HREF)")
 
 _MADE = re.compile(r"__tabbed_|__codelineno|fn(ref)?:")  # by extensions of Python-Markdown
 
@@ -172,7 +174,7 @@ def _resolved(tree: Tree, site: Site | None, page: Page, link: Link) -> Target:
     target = link.target.strip()
     if target.startswith("//") or SCHEME.match(target):
         return _outside(target)
-    if site and _TEMPLATE.search(target):
+    if (site and _TEMPLATE.search(target)) or is_placeholder(target):
         return _EXTERNAL
     raw_path, _, raw_anchor = target.partition("#")
     anchor = unquote(raw_anchor)
@@ -187,6 +189,11 @@ def _resolved(tree: Tree, site: Site | None, page: Page, link: Link) -> Target:
     if path is None:
         return Target(Outcome.LEAVES, raw_path)
     return _found(tree, path, anchor)
+
+
+def is_placeholder(target: str) -> bool:
+    """Return whether a target is a name that stands for an address."""
+    return _PLACEHOLDER.fullmatch(target) is not None
 
 
 def _outside(target: str) -> Target:
