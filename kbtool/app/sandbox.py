@@ -23,8 +23,9 @@ from kbtool.sandbox.expose import exposed
 from kbtool.sandbox.images import Image, acquire_images, write_lock
 from kbtool.sandbox.inventory import guard, inventory
 from kbtool.sandbox.launch import Progress, down
+from kbtool.sandbox.loader import load_profile, load_profiles
 from kbtool.sandbox.needs import confinement, lacking, programs_of, requirements
-from kbtool.sandbox.profile import Guest, Profile, load_profile, load_profiles
+from kbtool.sandbox.profile import Guest, Profile
 from kbtool.sandbox.registry import Entry, entries, remove_leftovers
 from kbtool.workspace import open_workspace
 

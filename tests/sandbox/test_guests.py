@@ -23,8 +23,9 @@ from support.sandbox import ROOT, eventually, fresh, output, own_secret, run
 
 from kbtool.sandbox import archives, downloads, image
 from kbtool.sandbox.expose import listening
+from kbtool.sandbox.loader import load_profile
 from kbtool.sandbox.process import end, marked
-from kbtool.sandbox.profile import Fault, load_profile
+from kbtool.sandbox.profile import Fault
 
 pytestmark = pytest.mark.slow
 TINY = "local/tiny:1"
