@@ -262,7 +262,8 @@ def assets(profile: str | None, yes: bool, form: str) -> int:
     image of the guests is made there from the Debian packages this machine's apt knows. The
     images of containers are pulled by Docker, by the digests in PROFILE.images.lock beside the
     profile, and k3s for guests comes from its publisher, as PROFILE.files.lock says. Where a lock
-    is missing it is written, to be committed.
+    is missing it is written, to be committed. Images that a profile has recipes for are made of
+    them.
 
     \b
     kbtool sandbox assets
@@ -295,8 +296,8 @@ def assets(profile: str | None, yes: bool, form: str) -> int:
 def _tell_images(found: Images) -> None:
     click.echo(f"{found.profile}: {f'no images: {found.why}' if found.why else 'images'}")
     for image in found.images:
-        digest = image.digest or "loaded from a file"
-        click.echo(f"  {image.name} {digest}{' (just pulled)' if image.pulled else ''}")
+        digest = image.digest or ("made here" if image.made else "loaded from a file")
+        click.echo(f"  {image.name} {digest}{' (just now)' if image.pulled else ''}")
     if found.lock:
         click.echo(f"  wrote {found.lock.name}: commit it, so that nobody gets other content")
 

@@ -11,6 +11,7 @@ from kbtool.sandbox import archives, assets, baking, building, downloads, image
 from kbtool.sandbox.bubblewrap import find_bwrap
 from kbtool.sandbox.cell import package_folder
 from kbtool.sandbox.engine import FIXES, Engine
+from kbtool.sandbox.images import is_made
 from kbtool.sandbox.profile import K3d, Kubernetes, Profile
 
 Row = tuple[str, str, str]  # what, found ("" where it is missing), fix
@@ -106,6 +107,9 @@ def _engine(part: K3d) -> Iterator[Row]:
         yield ("k3d", version and f"{version} ({k3d})", FIXES["k3d"])
         for image in part.images:
             yield _image(engine, part, image) if server[0] else (image, "", _PULL)
+        for build in part.builds:
+            made = bool(server[0]) and is_made(engine, build)
+            yield (build.names[0], "made here" if made else "", _PULL)
 
 
 _PULL: Final = "kbtool sandbox assets"

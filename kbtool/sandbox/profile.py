@@ -1,6 +1,7 @@
 """A profile: which components make up a sandbox, its secrets, its seed, its faults. Strict TOML."""
 
 import contextlib
+import os
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -74,11 +75,27 @@ class Kubernetes:
 
 
 @dataclass(frozen=True, slots=True)
+class Build:
+    """An image of the profile's own, which the engine makes: the first of `names` is its name.
+
+    `bases` are the images it is made from, by the build argument that names each; `files` is all
+    that its recipe, the `Dockerfile` among them, may copy.
+    """
+
+    names: tuple[str, ...]
+    bases: Mapping[str, str]
+    files: Mapping[str, str]
+    node: bool = False  # whether the cluster's nodes are made of it
+
+
+@dataclass(frozen=True, slots=True)
 class K3d(Kubernetes):
     """A k3s in Docker, made by k3d: a cluster with real nodes, outside of every cell.
 
     Its control plane's own flags and programs are k3s'; `programs` is where its kubectl comes from.
     `locked` says which content the images must have: image → digest, empty before anybody knows.
+    `imported` are images of others that its pods are made of. `reach` are components in cells that
+    its pods may reach, over the gateway of its network.
     """
 
     kind: str = "k3d"
@@ -86,11 +103,26 @@ class K3d(Kubernetes):
     tools: str = ""  # the image of k3d's helper, which k3d needs while it makes a cluster
     nodes: Mapping[str, str] = field(default_factory=dict)  # name → server or agent
     locked: Mapping[str, str] = field(default_factory=dict)
+    imported: tuple[str, ...] = ()
+    builds: tuple[Build, ...] = ()
+    reach: tuple[str, ...] = ()
 
     @property
     def images(self) -> tuple[str, ...]:
-        """Every image that must be there before a cluster can be made."""
-        return (self.image, self.tools)
+        """Every image of others that must be there before a cluster can be made."""
+        bases = (base for build in self.builds for base in build.bases.values())
+        return tuple(dict.fromkeys((self.image, self.tools, *self.imported, *bases)))
+
+    @property
+    def node_image(self) -> str:
+        """What the nodes are made of."""
+        return next((build.names[0] for build in self.builds if build.node), self.image)
+
+    @property
+    def brought(self) -> tuple[str, ...]:
+        """Every image that a new cluster is given, since nothing is pulled later."""
+        own = (name for build in self.builds if not build.node for name in build.names)
+        return (*self.imported, *own)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +204,22 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True)
+class Workload:
+    """A part of the lab that runs inside the cluster, as pods of a deployment.
+
+    `manifests` (file → text) are applied with those of the cluster. It is there once its
+    `deployment` is.
+    """
+
+    name: str
+    manifests: Mapping[str, str]
+    namespace: str
+    deployment: str
+    version: str
+    real: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Guest:
     """A host that is a real machine under QEMU: what is its disk, memory and processors.
 
@@ -220,6 +268,7 @@ class Profile:
     seed_admin: bool  # whether the seed acts as the cluster's administrator, on all hosts
     faults: Mapping[str, Fault]
     models: Mapping[str, Model]
+    workloads: Mapping[str, Workload]
     hosts: Mapping[str, tuple[str, ...]]  # host → the folders of it that a step there sees
     guests: Mapping[str, Guest]  # those of the hosts that are real machines
     digest: str  # of all files it was read from
@@ -231,7 +280,7 @@ class Profile:
             for name, part in self.components.items()
             if not isinstance(part, Compose)  # no check knows how to ask it
         }
-        kinds |= dict.fromkeys(self.models, "model")
+        kinds |= dict.fromkeys(self.models, "model") | dict.fromkeys(self.workloads, "workload")
         return ProfileView(
             self.name, kinds, tuple(self.secrets), tuple(self.faults), tuple(self.hosts)
         )
@@ -263,7 +312,7 @@ class Profile:
             ConfigError: it has no such guest.
         """
         on_guests = all(isinstance(part, K3s | Compose) for part in self.components.values())
-        if host not in self.guests or not on_guests or self.models:
+        if host not in self.guests or not on_guests or self.models or self.workloads:
             known = ", ".join(self.guests) if on_guests else ""
             hint = f"it has {known}" if known else "it is no profile of guests alone"
             raise ConfigError(f"profile {self.name} cannot be started with only {host}", hint)
@@ -285,12 +334,13 @@ class Profile:
 
 def from_json(data: Mapping[str, Any]) -> Profile:
     """Return the profile `to_json` gave."""
-    parts = {name: _part(part) for name, part in data["components"].items()}
+    parts = {name: part_from_json(part) for name, part in data["components"].items()}
     secrets = {name: SecretSource(**source) for name, source in data["secrets"].items()}
     faults = {name: Fault(**{**f, "do": tuple(f["do"])}) for name, f in data["faults"].items()}
     models = {n: Model(**{**m, "needs": tuple(m["needs"])}) for n, m in data["models"].items()}
     hosts = {name: tuple(folders) for name, folders in data["hosts"].items()}
-    rest = {"components": parts, "secrets": secrets, "faults": faults}
+    workloads = {name: Workload(**each) for name, each in data["workloads"].items()}
+    rest = {"components": parts, "secrets": secrets, "faults": faults, "workloads": workloads}
     guests = {name: _guest(each) for name, each in data["guests"].items()}
     rest |= {"models": models, "hosts": hosts, "guests": guests}
     rest |= {"seed_secrets": tuple(data["seed_secrets"])}
@@ -302,10 +352,15 @@ def _guest(data: Mapping[str, Any]) -> Guest:
     return Guest(**{**data, **lists})
 
 
-def _part(data: Mapping[str, Any]) -> Component:
-    apis = {"kubernetes": Kubernetes, "k3d": K3d, "k3s": K3s}
+def part_from_json(data: Mapping[str, Any]) -> Component:
+    """Return the component of a profile that `to_json` gave."""
+    apis = {"kubernetes": Kubernetes, "k3s": K3s}
     if kind := apis.get(data["kind"]):
         return kind(**{**data, "users": tuple(data["users"])})
+    if data["kind"] == "k3d":
+        lists = {name: tuple(data[name]) for name in ("users", "imported", "reach")}
+        builds = (Build(**{**each, "names": tuple(each["names"])}) for each in data["builds"])
+        return K3d(**{**data, **lists, "builds": tuple(builds)})
     if data["kind"] == "postgres":
         return Postgres(**{**data, "databases": tuple(data["databases"])})
     return Compose(**data) if data["kind"] == "compose" else OpenBao(**data)
@@ -378,7 +433,7 @@ class _Loader:
         top = self._table(table, "", name=str, strength=int, components=dict, secrets=dict)
         seed = self._table(table.get("seed", {}), "seed", script=str, secrets=list)
         known = {"name", "strength", "components", "secrets", "seed", "faults", "models", "hosts"}
-        self._unknown(table, "", known | {"guests"})
+        self._unknown(table, "", known | {"guests", "workloads"})
         components = {name: self._component(name, part) for name, part in top["components"].items()}
         secrets = {name: self._secret(name, data) for name, data in top["secrets"].items()}
         machines = {*table.get("guests", {}), *_nodes(components)}
@@ -390,6 +445,11 @@ class _Loader:
         models = {
             n: self._model(n, data, components) for n, data in table.get("models", {}).items()
         }
+        for name, part in components.items():
+            self._reach(name, part, components)
+        workloads = {n: self._workload(n, data) for n, data in table.get("workloads", {}).items()}
+        if workloads and not any(isinstance(part, K3d) for part in components.values()):
+            self.faults.append("workloads need a component of kind k3d")
         hosts = {n: self._host(n, data) for n, data in table.get("hosts", {}).items()}
         guests = {n: self._guest(n, data, hosts) for n, data in table.get("guests", {}).items()}
         self._one_network([each.address for each in guests.values() if each and each.address])
@@ -407,6 +467,7 @@ class _Loader:
             table.get("seed", {}).get("admin", False) is True,
             {name: fault for name, fault in faults.items() if fault},
             models,
+            workloads,
             hosts,
             {name: guest for name, guest in guests.items() if guest},
             self.hash.hexdigest(),
@@ -495,10 +556,19 @@ class _Loader:
     def _k3d(self, name: str, part: Any) -> K3d:
         where = f"components.{name}"
         own = self._table(part, where, image=str, tools=str, nodes=dict)
-        api = self._api(name, part, set(own))
-        for key in ("image", "tools"):
-            if not _IMAGE.fullmatch(own[key]):
-                self.faults.append(f"{where}.{key} must be an image with a tag: {own[key]!r}")
+        lists = ("imported", "reach", "builds")
+        given = {**{key: [] for key in lists}, **part}
+        more = self._table(given, where, **dict.fromkeys(lists, list))
+        api = self._api(name, part, {*own, *more})
+        own |= {key: tuple(map(str, more[key])) for key in ("imported", "reach")}
+        own["builds"] = tuple(
+            self._build(f"{where}.builds[{number}]", each)
+            for number, each in enumerate(more["builds"])
+        )
+        for key, image in (("image", own["image"]), ("tools", own["tools"])):
+            self._image(f"{where}.{key}", image)
+        for image in own["imported"]:
+            self._image(f"{where}.imported", image)
         self._roles(where, own["nodes"])
         rest = {key: getattr(api, key) for key in Kubernetes.__slots__ if key != "kind"}
         return K3d(
@@ -556,6 +626,45 @@ class _Loader:
             self.faults.append(f"{where}.programs must name what each of {sorted(images)} is")
         locked = self._locked(where, lock_name(self.profile_name), "images")
         return Compose(name, own["guest"], text, images, own["programs"], own["platform"], locked)
+
+    def _reach(
+        self, name: str, part: Component | None, all_: Mapping[str, Component | None]
+    ) -> None:
+        for other in part.reach if isinstance(part, K3d) else ():
+            if not isinstance(all_.get(other), OpenBao | Postgres):
+                self.faults.append(f"components.{name}.reach: {other!r} is none in a cell")
+
+    def _image(self, where: str, name: str) -> None:
+        if not _IMAGE.fullmatch(name):
+            self.faults.append(f"{where} must be an image with a tag: {name!r}")
+
+    def _build(self, where: str, data: Any) -> Build:
+        found = self._table(data, where, names=list, recipe=str, bases=dict)
+        files = self._table({"files": [], **data}, where, files=list)["files"]
+        self._unknown(data, where, {*found, "files", "node"})
+        for image in (*found["names"], *found["bases"].values()):
+            self._image(where, str(image))
+        texts = {"Dockerfile": self._file(found["recipe"], f"{where}.recipe")}
+        for pattern in files:
+            paths = sorted(self.folder.glob(str(pattern)))
+            if not paths:
+                self.faults.append(f"{where}.files: there is no {pattern}")
+            for path in paths:
+                texts[path.name] = self._file(os.path.relpath(path, self.folder), f"{where}.files")
+        node = data.get("node", False) is True
+        return Build(tuple(map(str, found["names"])) or ("",), found["bases"], texts, node)
+
+    def _workload(self, name: str, data: Any) -> Workload:
+        where = f"workloads.{name}"
+        found = self._table(data, where, manifests=list, deployment=str, version=str)
+        self._unknown(data, where, {*found, "model"})
+        namespace, _, deployment = found["deployment"].partition("/")
+        if not deployment:
+            self.faults.append(f"{where}.deployment must be NAMESPACE/NAME")
+        paths = map(str, found["manifests"])
+        texts = {path: self._file(path, f"{where}.manifests") for path in paths}
+        real = data.get("model", False) is not True
+        return Workload(name, texts, namespace, deployment, found["version"], real)
 
     @property
     def profile_name(self) -> str:

@@ -45,6 +45,8 @@ def stage_of(profile: Profile, versions: Mapping[str, str] | None = None) -> Sta
         parts |= _pieces(component, versions or {})
     for model in profile.models.values():
         parts[model.name] = Piece(version=model.version, real=False)
+    for workload in profile.workloads.values():
+        parts[workload.name] = Piece(version=workload.version, real=workload.real)
     objects = list(_objects(profile))
     nodes = {_name(each): _role(each) for each in objects if each.get("kind") == "Node"}
     nodes |= profile.cluster.nodes if profile.cluster else {}

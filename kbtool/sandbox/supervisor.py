@@ -32,6 +32,7 @@ from kbtool.sandbox.components.openbao import program as bao_program
 from kbtool.sandbox.components.postgres import PostgresServer
 from kbtool.sandbox.components.postgres import programs as pg_programs
 from kbtool.sandbox.components.server import Server
+from kbtool.sandbox.components.workload import WorkloadServer
 from kbtool.sandbox.door import peer_uid
 from kbtool.sandbox.layers import inside_view
 from kbtool.sandbox.probing import Probing
@@ -88,6 +89,9 @@ class Supervisor:
         servers: dict[str, Server] = {}
         for part in self.profile.components.values():
             servers |= {server.name: server for server in self._servers_of(part, servers)}
+        for name, workload in self.profile.workloads.items():
+            cluster = next(each for each in servers.values() if isinstance(each, ClusterServer))
+            servers[name] = WorkloadServer(workload, self.site, cluster)
         for model in self.profile.models.values():
             servers[model.name] = ModelServer(model, self.site, servers)
         self._add_machines(servers)
@@ -119,7 +123,7 @@ class Supervisor:
         if isinstance(part, Postgres):
             return [PostgresServer(part, self.site)]
         if isinstance(part, K3d):
-            return [ClusterServer(part, self.site)]
+            return [ClusterServer(part, self.site, self.profile.workloads.values())]
         if isinstance(part, Kubernetes):
             versions = self.boot["programs"]
             etcd = EtcdServer(self.site, versions)

@@ -57,7 +57,7 @@ NOTICED = {
         ],
         "api-unavailable": ["! kubectl get nodes --request-timeout=3s"],
         "canary-typo": [
-            "kubectl -n canary get vaultdynamicsecrets.secrets.hashicorp.com canary | grep False"
+            "kubectl -n canary get events | grep 'VaultClientConfigError.*not authorized'"
         ],
     },
 }

@@ -27,7 +27,7 @@ class Server(ABC):
     port: ClassVar[int]
     socket_name: ClassVar[str]
     open_to_steps: ClassVar[bool] = True  # whether steps and checks find its door
-    real: ClassVar[bool] = True  # not a model
+    real: bool = True  # not a model
     outside: ClassVar[bool] = False  # of every cell: its process is not ours to look at
     waits: ClassVar[bool] = False  # started only when those it needs are there: else it gives up
     stop_with: ClassVar[int] = signal.SIGKILL  # for data that survives it
