@@ -219,6 +219,8 @@ def _not_read(_root: Path, it: Claim) -> str | None:
 
 def _template(_root: Path, it: Claim) -> str | None:
     filled_in = "{{" in it.target or it.target.endswith("error:")
+    if re.search(r"(^|/)[A-Z0-9_]+_(URL|LINK|HREF)$", it.target):
+        return "a placeholder, filled in where the text is used"
     return "a template, filled in when the site is built" if filled_in else None
 
 

@@ -23,6 +23,8 @@ from kbtool.markdown.slug import slug
 
 SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _TEMPLATE = re.compile(r"\{[{%]|\A\{|%7B%7B", re.IGNORECASE)  # filled in when the site is built
+# `PAGE_URL` is put in where the text is used: `LICENSE` and `CODE_OF_CONDUCT` are files.
+_PLACEHOLDER = re.compile(r"[A-Z][A-Z0-9_]*_(?:URL|LINK|HREF)")
 
 _MADE = re.compile(r"__tabbed_|__codelineno|fn(ref)?:")  # by extensions of Python-Markdown
 
@@ -57,7 +59,6 @@ class Tree:
 
     files: AbstractSet[str]
     folders: AbstractSet[str]
-    folded: Mapping[str, str]  # casefolded path → path
     hub: str
     page: Callable[[str], Page | None]
     sites: tuple[Site, ...] = ()
@@ -66,10 +67,27 @@ class Tree:
         """Return the site that publishes the page at `path`, None for the forge."""
         if not self.sites:
             return None
-        folder = dirname(path)
+        folder = path.rpartition("/")[0]
         if folder not in self._sites:
             self._sites[folder] = site_of(self.sites, path)
         return self._sites[folder]
+
+    def marks(self, path: str) -> str:
+        """Return what the publisher of the page at `path` reads beside Markdown."""
+        site = self.site(path)
+        return site.marks if site else ""
+
+    def is_shared(self, path: str) -> bool:
+        """Return whether more than one site has the page at `path`."""
+        folder = path.rpartition("/")[0]
+        if folder not in self._shared:
+            self._shared[folder] = sum(site.owns(path) for site in self.sites) > 1
+        return self._shared[folder]
+
+    @cached_property
+    def resolved(self) -> dict[tuple[str, str], Target]:
+        """Where a target leads on all pages of a folder, where that rests on no more than both."""
+        return {}
 
     def addresses(self, site: Site) -> Addresses:
         """Return where the site's files stand."""
@@ -104,12 +122,21 @@ class Tree:
         return found
 
     @cached_property
+    def folded(self) -> Mapping[str, str]:
+        """Casefolded path → path."""
+        return {path.casefold(): path for path in sorted(self.folders) + sorted(self.files)}
+
+    @cached_property
     def named(self) -> Mapping[str, tuple[str, ...]]:
         """File name → paths of the files that have it."""
         found: dict[str, list[str]] = {}
         for path in self.files:
             found.setdefault(path.rpartition("/")[2], []).append(path)
         return {name: tuple(paths) for name, paths in found.items()}
+
+    @cached_property
+    def _shared(self) -> dict[str, bool]:
+        return {}
 
     @cached_property
     def _sites(self) -> dict[str, Site | None]:
@@ -130,13 +157,24 @@ class Tree:
 
 def resolve(tree: Tree, page: Page, link: Link) -> Target:
     """Return where `link` on `page` leads."""
-    target = link.target.strip()
-    site = tree.site(page.path)
     if link.kind == "wiki":
-        return _wiki(tree, page, target)
+        return _wiki(tree, page, link.target.strip())
+    key = page.path.rpartition("/")[0], link.target
+    known = tree.resolved.get(key)
+    if known is None:
+        site = tree.site(page.path)
+        known = _resolved(tree, site, page, link)
+        own = link.target.strip().startswith(("#", "?"))
+        if not own and (site is None or site.kind is SiteKind.DOCFX):
+            tree.resolved[key] = known
+    return known
+
+
+def _resolved(tree: Tree, site: Site | None, page: Page, link: Link) -> Target:
+    target = link.target.strip()
     if target.startswith("//") or SCHEME.match(target):
         return _outside(target)
-    if site and _TEMPLATE.search(target):
+    if (site and _TEMPLATE.search(target)) or is_placeholder(target):
         return _EXTERNAL
     raw_path, _, raw_anchor = target.partition("#")
     anchor = unquote(raw_anchor)
@@ -153,6 +191,11 @@ def resolve(tree: Tree, page: Page, link: Link) -> Target:
     return _found(tree, path, anchor)
 
 
+def is_placeholder(target: str) -> bool:
+    """Return whether a target is a name that stands for an address."""
+    return _PLACEHOLDER.fullmatch(target) is not None
+
+
 def _outside(target: str) -> Target:
     if re.match(r"file:|[A-Za-z]:[\\/]", target, re.IGNORECASE):
         return Target(Outcome.LEAVES, target)
@@ -163,6 +206,11 @@ def joined(page_path: str, target: str) -> str | None:
     """Return the path from the root that a target means on a page, None when it leaves."""
     if "\0" in target:
         return None
+    folder, rest = page_path.rpartition("/")[0], target
+    while folder and rest.startswith("../"):
+        folder, rest = folder.rpartition("/")[0], rest[3:]
+    if rest and rest[0] not in "./" and rest[-1] != "/" and "//" not in rest and "/." not in rest:
+        return f"{folder}/{rest}" if folder else rest
     base = target.lstrip("/") if target.startswith("/") else join(dirname(page_path), target)
     path = normpath(base) if base else "."
     if path == ".." or path.startswith("../"):

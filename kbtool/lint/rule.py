@@ -33,8 +33,7 @@ class Finding:
 class Seen:
     """What a rule found on pages it was not written for, and how much of it a person found right.
 
-    The pages: some 4,800 of fastapi and PowerShell-Docs, which are measured with bench/precision.py
-    and `kbtool lint --statistics`.
+    The pages: some 4,800 of fastapi and PowerShell-Docs, measured with bench/precision.py.
     """
 
     found: int
@@ -49,6 +48,17 @@ class Seen:
             all_of_them = "all" if self.read == self.found else f"a sample of {self.read}"
             said += f"; {all_of_them} read by hand, {self.right} right"
         return f"{said}. {self.note}".rstrip()
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """Why a rule had nothing to judge on those pages: what they lack. It has its examples only."""
+
+    why: str
+
+    def __str__(self) -> str:
+        """Return it as a sentence."""
+        return f"Not measured on real projects: {self.why}."
 
 
 Check = Callable[[Page, KnowledgeBase, Options], Iterator[Finding]]
@@ -78,4 +88,4 @@ class Rule:
     default: bool = True  # False: only where it is selected
     sees: Sight = "all"  # what its page must show for it to find anything
     options: Options | None = None  # option name → default
-    seen: Seen | None = None
+    seen: Seen | Unseen | None = None  # None: nobody looked

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from kbtool.lint.rule import Rule
+from kbtool.lint.rule import Rule, Seen
 
 
 def why(rule: Rule) -> str:
@@ -76,6 +76,6 @@ def to_json(rules: Sequence[Rule]) -> dict[str, Any]:
 
 def _seen(rule: Rule) -> dict[str, Any] | None:
     seen = rule.seen
-    if seen is None:
-        return None
+    if not isinstance(seen, Seen):
+        return {"unseen": seen.why} if seen else None
     return {"found": seen.found, "read": seen.read, "right": seen.right, "note": seen.note}

@@ -314,17 +314,20 @@ class Engine:
         pulled = self.ask(self.docker, *form).split()
         return pulled[0].partition("@")[2] if pulled else ""
 
-    def pull(self, image: str, digest: str) -> None:
+    def pull(self, image: str, digest: str, platform: str = "") -> None:
         """Get an image, by its digest where one is known, and give it its tag.
+
+        `platform` is another one than the engine's own.
 
         Raises:
             SandboxError: it could not be had.
         """
+        which = ("--platform", platform) if platform else ()
         if not digest:
-            self.ask(self.docker, "pull", "--quiet", image, timeout=1800)
+            self.ask(self.docker, "pull", "--quiet", *which, image, timeout=1800)
             return
         exact = f"{image.rpartition(':')[0]}@{digest}"
-        self.ask(self.docker, "pull", "--quiet", exact, timeout=1800)
+        self.ask(self.docker, "pull", "--quiet", *which, exact, timeout=1800)
         self.ask(self.docker, "tag", exact, image)
 
 

@@ -128,7 +128,11 @@ def write_lock(folder: Path, profile: str, images: Sequence[Image]) -> Path | No
         return None
     path = folder / lock_name(profile)
     lines = "".join(f'"{image.name}" = "{image.digest}"\n' for image in images)
-    text = _HEAD.format(profile=profile) + lines
+    return keep_lock(path, _HEAD.format(profile=profile) + lines)
+
+
+def keep_lock(path: Path, text: str) -> Path | None:
+    """Write a lock, whole or not at all; return it, None if it says so already."""
     if path.exists() and path.read_text(encoding="utf-8") == text:
         return None
     temporary = path.with_name(f".{path.name}.{os.getpid()}")

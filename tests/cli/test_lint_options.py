@@ -433,7 +433,7 @@ def test_rules_as_json_have_all_there_is_to_know(lint):
     assert (rules["KB304"]["default"], rules["KB304"]["severity"]) == (False, "warning")
     assert rules["KB101"]["presets"] == ["lab", "plain"]
     assert rules["KB103"]["seen"] == {"found": 7, "read": 7, "right": 7, "note": ""}
-    assert rules["KB413"]["seen"] is None
+    assert rules["KB413"]["seen"] == {"unseen": "no requirements there have a STATUS.md"}
     _, text, _ = lint("KB103", command="rules")
     assert "two real projects: 7 found; all read by hand, 7 right." in text
     assert "option pages, default 3" in lint("KB413", command="rules")[1]

@@ -1,11 +1,13 @@
 """The guidebook's own examples: what it shows as right is read without a fault."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from kbtool.cli import COMMANDS, main
 from kbtool.config import OPTIONS
+from kbtool.lint.rule import Seen
 from kbtool.lint.rules import RULES
 from kbtool.markdown.parse import parse_page
 from kbtool.runbook.expectation import parse_expectation
@@ -117,3 +119,17 @@ def test_the_page_of_rules_says_what_they_say(rule):
     mended = "yes" if rule.fixable else "–"
     row = f"| {rule.id} | {rule.name} | {rule.summary.removesuffix('.')}{note} | {mended} |\n"
     assert row in read("lint-rules.md")
+
+
+def test_how_often_rules_were_right_is_what_they_say():
+    (rows,) = re.findall(r"\| rule \| found .*?\n\n", read("lint-rules.md"), re.DOTALL)
+    told = {
+        rule: tuple(map(int, numbers))
+        for rule, *numbers in re.findall(r"\| (KB\d+) \| (\d+) \| (\d+) \| (\d+) \|", rows)
+    }
+    seen = {rule.id: rule.seen for rule in RULES if isinstance(rule.seen, Seen)}
+    assert told == {
+        name: (each.found, each.read, each.right) for name, each in seen.items() if each.found
+    }
+    silent = sorted(name for name, each in seen.items() if not each.found)
+    assert f"{', '.join(silent[:-1])} and {silent[-1]} looked" in read("lint-rules.md")

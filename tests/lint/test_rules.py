@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.precision import LOOKED_FOR, Projects
 from kbtool.adapters.diagram import Mermaid
 from kbtool.adapters.language import language_of
 from kbtool.adapters.secret import secrets_in
@@ -17,6 +18,7 @@ from kbtool.graph.facts import BaseBranch, Facts, Revision
 from kbtool.lint import rules as folder
 from kbtool.lint.engine import lint
 from kbtool.lint.fix import fix
+from kbtool.lint.rule import Seen
 from kbtool.lint.rules import RULES
 from kbtool.markdown.parse import parse_page
 from kbtool.report.rules import explained, why
@@ -167,3 +169,26 @@ def test_facts_without_a_judge_make_no_finding():
     kb = build(unmarked(example)[0])
     kb.facts = replace(kb.facts, shell=Facts().shell)
     assert [f for f in lint(kb, RULES).findings if f.rule == "KB509"] == []
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_a_rule_says_how_often_it_was_right(rule):
+    """Or what real pages lack for it to be measured."""
+    assert rule.seen is not None
+    if isinstance(rule.seen, Seen):
+        assert 0 <= rule.seen.right <= rule.seen.read <= rule.seen.found
+        assert rule.seen.read >= min(rule.seen.found, 30)
+        assert rule.seen.right == rule.seen.read or rule.seen.note  # what was wrong is told
+    else:
+        assert rule.id in LOOKED_FOR or rule.id == "KB110"
+    assert str(rule.seen) in list(explained(rule))
+
+
+@pytest.mark.slow
+def test_rules_find_what_they_say(corpus, tmp_path_factory):
+    """Each on real projects, as often as it says; where none has what it looks at, none has."""
+    folder = next(
+        path for path in corpus[0].parents if path.parent == tmp_path_factory.getbasetemp()
+    )
+    assert {path.name for path in folder.iterdir()} >= {"fastapi", "powershell-docs"}
+    assert list(Projects(folder).differences()) == []

@@ -7,7 +7,7 @@ reader, and symbolic links that are broken, loop or leave the repository.
 from collections.abc import Iterator
 
 from kbtool.graph.base import KnowledgeBase
-from kbtool.lint.rule import Finding, Options, Rule
+from kbtool.lint.rule import Finding, Options, Rule, Seen
 from kbtool.markdown.page import Page
 
 
@@ -25,4 +25,5 @@ RULE = Rule(
     bad=(),
     presets=("lab", "plain"),
     sees="nothing",
+    seen=Seen(0, 0, 0),
 )

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from kbtool.graph.base import KnowledgeBase
 from kbtool.lint.investigations import without_stub
 from kbtool.lint.links import place_of_title
-from kbtool.lint.rule import Finding, Options, Rule
+from kbtool.lint.rule import Finding, Options, Rule, Seen
 from kbtool.markdown.page import Page
 
 
@@ -48,4 +48,5 @@ RULE = Rule(
             "vibe/g/a.md": "# A\n",
         },
     ),
+    seen=Seen(68, 30, 30, "The English pages of fastapi were the base, each index.md a hub."),
 )

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from kbtool.graph.base import KnowledgeBase
 from kbtool.lint.links import link_to, place_of_title, relative, title_of
-from kbtool.lint.rule import Finding, Options, Rule
+from kbtool.lint.rule import Finding, Options, Rule, Seen
 from kbtool.markdown.page import Block, Page
 from kbtool.markdown.table import read_table
 from kbtool.text import Edit, Span
@@ -88,4 +88,11 @@ RULE = Rule(
         {"vibe/README.md": "⟦# vibe⟧\n", "vibe/g/README.md": "# G\n"},
     ),
     fixable=True,
+    seen=Seen(
+        152,
+        30,
+        30,
+        "The English pages of fastapi were the base, each index.md a hub. All 152 were compared with "
+        "the text of the hubs by a program, too.",
+    ),
 )

@@ -11,7 +11,7 @@ from kbtool.graph.base import KnowledgeBase
 from kbtool.lint.fields import add_item
 from kbtool.lint.links import leads, link_to, relative
 from kbtool.lint.relations import answered, owed, pair
-from kbtool.lint.rule import Finding, Options, Rule
+from kbtool.lint.rule import Finding, Options, Rule, Unseen
 from kbtool.markdown.page import Page
 
 
@@ -97,4 +97,5 @@ RULE = Rule(
         },
     ),
     fixable=True,
+    seen=Unseen("no page there has a header with relations"),
 )

@@ -10,7 +10,7 @@ from typing import Final
 from kbtool.graph.base import KnowledgeBase
 from kbtool.lint.links import leads, relative
 from kbtool.lint.relations import answered, owed, pair
-from kbtool.lint.rule import Finding, Options, Rule
+from kbtool.lint.rule import Finding, Options, Rule, Seen
 from kbtool.markdown.page import Page
 from kbtool.text import Span
 
@@ -71,5 +71,11 @@ RULE = Rule(
             "vibe/b.md": "# B\n",
             "vibe/c.md": "# C\n",
         },
+    ),
+    seen=Seen(
+        1440,
+        30,
+        30,
+        "That the other page does not name this one was compared by a program for all 1,440.",
     ),
 )

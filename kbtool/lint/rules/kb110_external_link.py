@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from kbtool.graph.base import KnowledgeBase
 from kbtool.lint.links import external, place
-from kbtool.lint.rule import Finding, Options, Rule
+from kbtool.lint.rule import Finding, Options, Rule, Unseen
 from kbtool.markdown.page import Page
 
 
@@ -32,4 +32,5 @@ RULE = Rule(
     severity="warning",
     presets=("lab", "plain"),
     default=False,
+    seen=Unseen("a measurement asks no host of others"),
 )

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from kbtool.graph.base import KnowledgeBase
 from kbtool.lint.links import place_of_title, relative, title_of
-from kbtool.lint.rule import Finding, Options, Rule
+from kbtool.lint.rule import Finding, Options, Rule, Unseen
 from kbtool.markdown.page import Page
 from kbtool.text import Edit, Span
 
@@ -101,4 +101,5 @@ RULE = Rule(
         },
     ),
     fixable=True,
+    seen=Unseen("no page there has a breadcrumb"),
 )

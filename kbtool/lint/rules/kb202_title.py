@@ -35,5 +35,5 @@ RULE = Rule(
         {"vibe/a.md": "# A\n\n⟦# B⟧\n"},
         {"vibe/a.md": "## B\n\n⟦# A⟧\n"},
     ),
-    seen=Seen(75, 30, 30),
+    seen=Seen(70, 30, 30),
 )

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from kbtool.graph.base import KnowledgeBase
 from kbtool.lint.header import required
 from kbtool.lint.links import place_of_title
-from kbtool.lint.rule import Finding, Options, Rule
+from kbtool.lint.rule import Finding, Options, Rule, Unseen
 from kbtool.markdown.page import Field, Page
 
 
@@ -51,4 +51,5 @@ RULE = Rule(
         {"vibe/a.md": "# A\n\n> **Status**: Draft\n> ⟦**Last Update**: 2026-01-02⟧\n"},
         {"vibe/ADR/0001-x.md": "⟦# A⟧\n\n> **Status**: Accepted\n> **Date**: 2026-01-02\n"},
     ),
+    seen=Unseen("no page there has a header"),
 )

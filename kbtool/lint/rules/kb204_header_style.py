@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from kbtool.graph.base import KnowledgeBase
-from kbtool.lint.rule import Finding, Options, Rule
+from kbtool.lint.rule import Finding, Options, Rule, Unseen
 from kbtool.markdown.head import has_known
 from kbtool.markdown.page import Field, Page
 from kbtool.text import Edit, Span
@@ -103,4 +103,5 @@ RULE = Rule(
         {"vibe/a.md": "# A\n\n- ⟦**Status**: Draft⟧\n"},
     ),
     fixable=True,
+    seen=Unseen("no page there has a header"),
 )

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from kbtool.graph.base import KnowledgeBase
 from kbtool.lint.header import is_status, status_word, words
-from kbtool.lint.rule import Finding, Options, Rule
+from kbtool.lint.rule import Finding, Options, Rule, Unseen
 from kbtool.markdown.page import Page
 from kbtool.text import Edit, Span
 
@@ -51,4 +51,5 @@ RULE = Rule(
         {"vibe/ADR/0001-x.md": "# A\n\n> **Status**: ⟦Aproved⟧\n"},
     ),
     fixable=True,
+    seen=Unseen("no page there has a header"),
 )

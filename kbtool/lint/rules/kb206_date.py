@@ -10,7 +10,7 @@ from typing import Final
 
 from kbtool.graph.base import KnowledgeBase
 from kbtool.lint.header import DATES, iso_date
-from kbtool.lint.rule import Finding, Options, Rule
+from kbtool.lint.rule import Finding, Options, Rule, Unseen
 from kbtool.markdown.page import Page
 from kbtool.text import Edit
 
@@ -77,4 +77,5 @@ RULE = Rule(
         {"vibe/a.md": "# A\n\n> **Last Updated**: ⟦2999-01-01⟧\n"},
     ),
     fixable=True,
+    seen=Unseen("no page there has a header"),
 )

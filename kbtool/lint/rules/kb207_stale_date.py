@@ -15,7 +15,7 @@ from kbtool.graph.base import KnowledgeBase
 from kbtool.graph.facts import Revision
 from kbtool.lint.body import body
 from kbtool.lint.header import iso_date, required
-from kbtool.lint.rule import Finding, Options, Rule
+from kbtool.lint.rule import Finding, Options, Rule, Unseen
 from kbtool.markdown.page import Page
 from kbtool.markdown.parse import parse_page
 from kbtool.text import Edit
@@ -80,4 +80,5 @@ RULE = Rule(
         },
     ),
     fixable=True,
+    seen=Unseen("no page there has a header with a date, nor a history"),
 )

@@ -13,7 +13,7 @@ from typing import Final
 from kbtool.graph.base import KnowledgeBase
 from kbtool.lint.diagrams import Diagram, diagrams
 from kbtool.lint.directives import Directive, directives, merged, written
-from kbtool.lint.rule import Finding, Options, Rule
+from kbtool.lint.rule import Finding, Options, Rule, Seen
 from kbtool.markdown.page import Page
 from kbtool.text import Edit, Span
 
@@ -139,4 +139,5 @@ RULE = Rule(
         _example("⟦---⟧\nconfig:\n  theme: base\n---\nflowchart TD\n  a --> b"),
     ),
     fixable=True,
+    seen=Seen(157, 30, 30),
 )

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from kbtool.graph.base import KnowledgeBase
 from kbtool.lint.diagrams import diagrams, explanation
-from kbtool.lint.rule import Finding, Options, Rule
+from kbtool.lint.rule import Finding, Options, Rule, Seen
 from kbtool.markdown.page import Page
 
 _DIAGRAM = "```mermaid\nflowchart TD\n  a --> b\n```\n"
@@ -45,4 +45,5 @@ RULE = Rule(
         {"vibe/a.md": f"# A\n\n1. a starts b.\n\n{_MARKED}"},
         {"vibe/a.md": "# A\n\n1. x\n\n   ⟦```mermaid⟧\n   pie\n   ```\n\n2. y\n"},
     ),
+    seen=Seen(157, 30, 30),
 )

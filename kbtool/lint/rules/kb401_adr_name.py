@@ -12,7 +12,7 @@ from unicodedata import normalize
 
 from kbtool.graph.base import Kind, KnowledgeBase
 from kbtool.lint.links import place_of_title
-from kbtool.lint.rule import Finding, Options, Rule
+from kbtool.lint.rule import Finding, Options, Rule, Unseen
 from kbtool.markdown.page import Page
 
 _NAME: Final = re.compile(r"[0-9]{4}-[a-z0-9]+(?:-[a-z0-9]+)*\.md")
@@ -56,4 +56,5 @@ RULE = Rule(
         {"vibe/ADR/one-way.md": "⟦⟧no title\n"},
         {"vibe/ADR/0001-détour.md": "⟦# Détour⟧\n"},
     ),
+    seen=Unseen("no page there is a decision record"),
 )

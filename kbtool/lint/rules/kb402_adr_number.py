@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from kbtool.graph.base import KnowledgeBase
 from kbtool.lint.links import place_of_title
 from kbtool.lint.numbers import added_adr_numbers, adr_number, adr_numbers, next_adr_number
-from kbtool.lint.rule import Finding, Options, Rule
+from kbtool.lint.rule import Finding, Options, Rule, Unseen
 from kbtool.markdown.page import Page
 
 
@@ -64,4 +64,5 @@ RULE = Rule(
             "main:vibe/ADR/0002-there.md": "# There\n",
         },
     ),
+    seen=Unseen("no page there is a decision record"),
 )

@@ -8,7 +8,7 @@ from typing import Final
 
 from kbtool.graph.base import Kind, KnowledgeBase
 from kbtool.lint.links import place_of_title
-from kbtool.lint.rule import Finding, Options, Rule
+from kbtool.lint.rule import Finding, Options, Rule, Unseen
 from kbtool.markdown.page import Page
 
 _SECTIONS: Final = ("Context", "Decision", "Consequences")
@@ -46,4 +46,5 @@ RULE = Rule(
         {"vibe/ADR/0001-x.md": "⟦# X⟧\n\n## Context\n\n### Decision\n\n> ## Consequences\n"},
         {"vibe/ADR/0001-x.md": "⟦⟧## Context\n\n## The decision\n"},
     ),
+    seen=Unseen("no page there is a decision record"),
 )

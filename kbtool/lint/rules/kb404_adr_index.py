@@ -22,7 +22,7 @@ from kbtool.lint.index import (
     wrong_status,
 )
 from kbtool.lint.links import as_text, leads, link_to, place_of_title, relative, title_of
-from kbtool.lint.rule import Finding, Options, Rule
+from kbtool.lint.rule import Finding, Options, Rule, Unseen
 from kbtool.markdown.page import Page
 from kbtool.markdown.table import Table, tables
 from kbtool.text import Edit, Span
@@ -184,4 +184,5 @@ RULE = Rule(
         },
     ),
     fixable=True,
+    seen=Unseen("no page there is a decision record"),
 )

@@ -13,7 +13,7 @@ from kbtool.lint.adr import SUPERSEDES, number, reference, superseded, supersedi
 from kbtool.lint.fields import add_item
 from kbtool.lint.header import status_word, valid_status
 from kbtool.lint.links import relative
-from kbtool.lint.rule import Finding, Options, Rule
+from kbtool.lint.rule import Finding, Options, Rule, Unseen
 from kbtool.markdown.page import Field, Page
 from kbtool.text import Edit, Span
 
@@ -119,4 +119,5 @@ RULE = Rule(
         {"vibe/ADR/0001-x.md": "# X\n\n> **Status**: ⟦Superseded by something better⟧\n"},
     ),
     fixable=True,
+    seen=Unseen("no page there is a decision record"),
 )

@@ -15,7 +15,7 @@ from kbtool.lint.body import sections
 from kbtool.lint.header import status_word
 from kbtool.lint.links import place_of_title
 from kbtool.lint.numbers import adr_number
-from kbtool.lint.rule import Finding, Options, Rule
+from kbtool.lint.rule import Finding, Options, Rule, Unseen
 from kbtool.markdown.page import Page
 from kbtool.markdown.parse import parse_page
 
@@ -105,4 +105,5 @@ RULE = Rule(
             "fork:vibe/ADR/0001-one.md": _HEAD.replace("Accepted", "✅ Accepted") + _TEXT,
         },
     ),
+    seen=Unseen("no page there is a decision record"),
 )

@@ -11,7 +11,7 @@ from typing import Final
 from kbtool.graph.base import Kind, KnowledgeBase
 from kbtool.lint.links import place_of_title
 from kbtool.lint.prd import folder_of, place, spoken_for, status_page
-from kbtool.lint.rule import Finding, Options, Rule
+from kbtool.lint.rule import Finding, Options, Rule, Unseen
 from kbtool.markdown.page import Page
 from kbtool.markdown.table import Table, tables
 
@@ -75,4 +75,5 @@ RULE = Rule(
             "vibe/PRD/p/STATUS.md": "# Status\n\n| milestone | state |\n| --- | --- |\n| one | done |\n⟦| two | |⟧\n⟦| three |⟧\n",
         },
     ),
+    seen=Unseen("no requirements there have a STATUS.md"),
 )

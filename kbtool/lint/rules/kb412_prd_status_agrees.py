@@ -11,7 +11,7 @@ from kbtool.lint.header import status_word, valid_status
 from kbtool.lint.index import agree, entries, has_emoji, wrong_status
 from kbtool.lint.links import relative
 from kbtool.lint.prd import above, folder_of, folders, status_page, true_status
-from kbtool.lint.rule import Finding, Options, Rule
+from kbtool.lint.rule import Finding, Options, Rule, Unseen
 from kbtool.markdown.page import Page
 from kbtool.text import Edit
 
@@ -74,4 +74,5 @@ RULE = Rule(
         },
     ),
     fixable=True,
+    seen=Unseen("no requirements there have a STATUS.md"),
 )

@@ -11,7 +11,7 @@ from typing import cast
 from kbtool.graph.base import Kind, KnowledgeBase
 from kbtool.lint.investigations import NAME, above, folder_of, stub_of
 from kbtool.lint.links import place_of_title
-from kbtool.lint.rule import Finding, Options, Rule
+from kbtool.lint.rule import Finding, Options, Rule, Unseen
 from kbtool.markdown.page import Page
 
 
@@ -96,4 +96,5 @@ RULE = Rule(
             "vibe/investigations/slow/a.md": "⟦# A⟧\n",
         },
     ),
+    seen=Unseen("no page there is an investigation"),
 )

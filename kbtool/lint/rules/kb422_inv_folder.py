@@ -11,7 +11,7 @@ from posixpath import basename, dirname
 from kbtool.graph.base import KnowledgeBase
 from kbtool.lint.investigations import above, stub_of, without_stub
 from kbtool.lint.links import place_of_title
-from kbtool.lint.rule import Finding, Options, Rule
+from kbtool.lint.rule import Finding, Options, Rule, Unseen
 from kbtool.markdown.page import Page
 
 
@@ -69,4 +69,5 @@ RULE = Rule(
             "vibe/investigations/INV-001-x/run.ipynb": "{}",
         },
     ),
+    seen=Unseen("no page there is an investigation"),
 )

@@ -13,7 +13,7 @@ from typing import Final
 
 from kbtool.graph.base import Kind, KnowledgeBase
 from kbtool.lint.links import place_of_title
-from kbtool.lint.rule import Finding, Options, Rule
+from kbtool.lint.rule import Finding, Options, Rule, Unseen
 from kbtool.markdown.page import Field, Page
 from kbtool.text import Span
 
@@ -115,4 +115,5 @@ RULE = Rule(
             "vibe/shareouts/2026-01-02-x.md": "# X\n\n> **Hand-out**: `⟦deck/x.pdf⟧` and [film](x.mp4)\n"
         },
     ),
+    seen=Unseen("no page there is a shareout"),
 )

@@ -3,7 +3,7 @@
 Ids are unique; the id is not part of a step's digest, so steps can be renumbered.
 """
 
-from kbtool.lint.rule import Rule
+from kbtool.lint.rule import Rule, Unseen
 from kbtool.lint.runbooks import GOOD_STEP, defects, example
 
 RULE = Rule(
@@ -18,4 +18,5 @@ RULE = Rule(
         example("⟦### S1 [ROBOT] Do⟧\n\n```sh\ntrue\n```\n"),
     ),
     severity="error",
+    seen=Unseen("no page there has steps"),
 )

@@ -1,6 +1,6 @@
 """A step that checks nothing but its exit code may have done nothing at all."""
 
-from kbtool.lint.rule import Rule
+from kbtool.lint.rule import Rule, Unseen
 from kbtool.lint.runbooks import GOOD_STEP, defects, example
 
 RULE = Rule(
@@ -11,4 +11,5 @@ RULE = Rule(
     good=(example(GOOD_STEP),),
     bad=(example("⟦### S1 [AGENT] Do⟧\n\n```sh\ntrue\n```\n"),),
     severity="warning",
+    seen=Unseen("no page there has steps"),
 )

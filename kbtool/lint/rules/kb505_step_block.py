@@ -1,6 +1,6 @@
 """One step is one block: that is what is executed, retried and taken back. Other fences are prose."""
 
-from kbtool.lint.rule import Rule
+from kbtool.lint.rule import Rule, Unseen
 from kbtool.lint.runbooks import GOOD_STEP, defects, example
 
 RULE = Rule(
@@ -16,4 +16,5 @@ RULE = Rule(
         ),
     ),
     severity="error",
+    seen=Unseen("no page there has steps"),
 )

@@ -3,7 +3,7 @@
 The forms are exit, stdout, k8s, http, sql and run; `within` waits where a check can be made again.
 """
 
-from kbtool.lint.rule import Rule
+from kbtool.lint.rule import Rule, Unseen
 from kbtool.lint.runbooks import GOOD_STEP, defects, example
 
 RULE = Rule(
@@ -18,4 +18,5 @@ RULE = Rule(
         example("### S1 [AGENT] Do\n\n```sh\ntrue\n```\n\n- **Expect**: ⟦exit 0 within 5m⟧\n"),
     ),
     severity="error",
+    seen=Unseen("no page there has steps"),
 )

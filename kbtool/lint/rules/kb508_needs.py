@@ -4,7 +4,7 @@ An `Always` is watched from one step until another; where one of them is not the
 comes first, nothing would be watched.
 """
 
-from kbtool.lint.rule import Rule
+from kbtool.lint.rule import Rule, Unseen
 from kbtool.lint.runbooks import GOOD_STEP, defects, example
 
 _ACCEPT = "- **Accept**: `http v/h status == 200`\n"
@@ -25,4 +25,5 @@ RULE = Rule(
         example(GOOD_STEP, _ACCEPT + "- **Always**: ⟦`http v/h status == 200` from S1 until S1⟧\n"),
     ),
     severity="error",
+    seen=Unseen("no page there has steps"),
 )

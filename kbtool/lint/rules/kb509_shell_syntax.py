@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from kbtool.graph.base import KnowledgeBase
-from kbtool.lint.rule import Finding, Options, Rule
+from kbtool.lint.rule import Finding, Options, Rule, Seen
 from kbtool.lint.runbooks import GOOD_STEP, example, runbook_of
 from kbtool.markdown.page import Page
 from kbtool.text import Span
@@ -60,5 +60,11 @@ RULE = Rule(
             "### S1 [AGENT] Do\n\n```sh\necho a\n⟦if true; then echo b⟧\n```\n\n- **Expect**: exit 0\n"
         ),
         example("### S1 [AGENT] Do\n\n```bash\n⟦echo )⟧\necho x\n```\n\n- **Expect**: exit 0\n"),
+    ),
+    seen=Seen(
+        1,
+        1,
+        1,
+        "Each of 178 blocks of sh or bash was the step of a runbook; the one found is a transcript.",
     ),
 )

@@ -7,7 +7,7 @@ production is the cell without a route, since an address has more spellings than
 from collections.abc import Iterator
 
 from kbtool.graph.base import KnowledgeBase
-from kbtool.lint.rule import Finding, Options, Rule
+from kbtool.lint.rule import Finding, Options, Rule, Unseen
 from kbtool.lint.runbooks import GOOD_STEP, example, runbook_of
 from kbtool.markdown.page import Page
 
@@ -42,4 +42,5 @@ RULE = Rule(
             "### S1 [AGENT] Do\n\n```sh\n⟦ping production.example\n⟧```\n\n- **Expect**: exit 0\n"
         ),
     ),
+    seen=Unseen("no page there has steps"),
 )

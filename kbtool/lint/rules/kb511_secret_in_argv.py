@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from kbtool.graph.base import KnowledgeBase
-from kbtool.lint.rule import Finding, Options, Rule
+from kbtool.lint.rule import Finding, Options, Rule, Seen
 from kbtool.lint.runbooks import GOOD_STEP, example, runbook_of
 from kbtool.markdown.page import Page
 from kbtool.text import Span
@@ -79,4 +79,5 @@ RULE = Rule(
             '### S1 [AGENT] Do\n\n- **Secret**: `KEY`\n\n```sh\nkey=$(cat "$KB_SECRETS/KEY")\ntool --key "⟦$key⟧"\n```\n\n- **Expect**: exit 0\n'
         ),
     ),
+    seen=Seen(0, 0, 0, "Each of 178 blocks of sh or bash was the step of a runbook."),
 )

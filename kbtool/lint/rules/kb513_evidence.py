@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from kbtool.graph.base import KnowledgeBase
 from kbtool.lint.links import place_of_title
-from kbtool.lint.rule import Finding, Options, Rule, Severity
+from kbtool.lint.rule import Finding, Options, Rule, Severity, Unseen
 from kbtool.lint.runbooks import GOOD_STEP, example, runbook_of
 from kbtool.markdown.page import Page
 
@@ -63,4 +63,5 @@ RULE = Rule(
             + GOOD_STEP
         },
     ),
+    seen=Unseen("no page there has steps"),
 )

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from kbtool.graph.base import KnowledgeBase
 from kbtool.lint.agents import AGENTS, SECTIONS, marks
-from kbtool.lint.rule import Finding, Options, Rule
+from kbtool.lint.rule import Finding, Options, Rule, Unseen
 from kbtool.markdown.page import Page
 from kbtool.text import Edit
 
@@ -71,4 +71,5 @@ RULE = Rule(
     ),
     fixable=True,
     outside=True,
+    seen=Unseen("no project there has an AGENTS.md"),
 )

@@ -18,7 +18,7 @@ from kbtool.graph.conventions import UNREAD_FOLDERS
 from kbtool.lint.agents import AGENTS, within
 from kbtool.lint.generated import generated
 from kbtool.lint.links import nearest_file
-from kbtool.lint.rule import Finding, Options, Rule
+from kbtool.lint.rule import Finding, Options, Rule, Unseen
 from kbtool.markdown.page import Page
 from kbtool.text import Span
 
@@ -178,4 +178,5 @@ RULE = Rule(
         _page("```sh\ncd x && kbtool ⟦frobnicate⟧\n```"),
     ),
     outside=True,
+    seen=Unseen("no project there has an AGENTS.md"),
 )

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from kbtool.graph.base import KnowledgeBase
 from kbtool.lint.agents import AGENTS, section, within
-from kbtool.lint.rule import Finding, Options, Rule
+from kbtool.lint.rule import Finding, Options, Rule, Unseen
 from kbtool.markdown.page import Page
 from kbtool.markdown.table import Table, tables
 from kbtool.text import Span
@@ -164,4 +164,5 @@ RULE = Rule(
         _page("### Scribe\n", _FLOW.format("**⟦Scrybe⟧** and **Scribe**")),
     ),
     outside=True,
+    seen=Unseen("no project there has an AGENTS.md"),
 )

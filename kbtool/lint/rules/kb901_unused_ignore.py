@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from kbtool.graph.base import KnowledgeBase
-from kbtool.lint.rule import Finding, Options, Rule
+from kbtool.lint.rule import Finding, Options, Rule, Unseen
 from kbtool.markdown.page import Page
 
 
@@ -22,4 +22,5 @@ RULE = Rule(
     presets=("lab", "plain"),
     sees="ignores",
     fixable=True,
+    seen=Unseen("no page there silences a rule"),
 )

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from kbtool.graph.base import KnowledgeBase
-from kbtool.lint.rule import Finding, Options, Rule
+from kbtool.lint.rule import Finding, Options, Rule, Unseen
 from kbtool.markdown.page import Page
 
 
@@ -21,4 +21,5 @@ RULE = Rule(
     bad=({"a.md": "# A\n\n⟦<!-- kb-ignore KB101 -->⟧\n[b](gone.md)\n"},),
     presets=("lab", "plain"),
     sees="ignores",
+    seen=Unseen("no page there silences a rule"),
 )
