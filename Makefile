@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: help setup assets demo site test quick static check bench lock vendor clean
+.PHONY: help setup assets demo site test quick static check bench lock vendor charts clean
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -49,6 +49,9 @@ lock: $(READY) ## refresh requirements/*.txt from pyproject.toml
 
 vendor: $(READY) ## bring kbtool/vendor anew; PACKAGES="name@version ..." moves a package
 	$(BIN)/python tools/vendor $(PACKAGES)
+
+charts: ## bring sandbox/charts anew, with Go; CHARTS="name@version ..." moves a chart
+	tools/charts $(CHARTS)
 
 clean: ## remove what the recipes made
 	rm -rf build dist $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -157,7 +157,7 @@ def _version(peer: Peer) -> str:
 def _tables(runs: int) -> Iterator[Table]:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        os.environ["KBTOOL_CACHE"] = f"{folder}/kept"
+        _as_installed(folder)
         for pages in corpora(folder):
             yield _table(pages, _rounds(pages, f"{folder}/peers", runs))
             shutil.rmtree(pages)
@@ -167,6 +167,15 @@ def _tables(runs: int) -> Iterator[Table]:
         costs = [_once([*_lint(many), "--no-cache"]) for _ in range(min(runs, 2))]
         growth = median(_cpu(costs)) / median(_cpu(rounds["kbtool, cold"]))
         yield Table(_named(many), (), [Target(f"CPU cold, of {FEW:,} pages", growth, 11)])
+
+
+def _as_installed(folder: Path) -> None:
+    """Run kbtool as its users have it: compiled by the installer, in a shell without settings."""
+    for name in [name for name in os.environ if name.startswith("PYTHON")]:
+        del os.environ[name]
+    os.environ["PYTHONPYCACHEPREFIX"] = f"{folder}/compiled"
+    os.environ["KBTOOL_CACHE"] = f"{folder}/kept"
+    subprocess.run([*KBTOOL, "--no-cache"], cwd=ROOT, capture_output=True, check=False)
 
 
 def _table(pages: Path, rounds: Rounds) -> Table:

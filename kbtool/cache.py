@@ -9,6 +9,7 @@ Imported before everything else: so it needs nothing that takes a millisecond to
 import marshal
 import os
 import sys
+import time
 import zlib
 
 from kbtool import __version__
@@ -52,14 +53,14 @@ def read(name: str) -> object:
 
 def write(name: str, value: tuple[object, ...], most: int) -> None:
     """Keep a value of plain types under a name; of its folder's files, the newest stay."""
-    import contextlib
-
     body = marshal.dumps(value)  # type: ignore[arg-type]
     target = os.path.join(folder(), name)
-    with contextlib.suppress(OSError, ValueError):
+    try:
         put(target, _SEAL + zlib.crc32(body).to_bytes(4, "big") + body)
         for old in list(_by_age(os.path.dirname(target)))[most:]:
             os.unlink(old)
+    except (OSError, ValueError):
+        return  # it costs the next run its time
 
 
 def put(target: str, data: bytes) -> None:
@@ -68,12 +69,12 @@ def put(target: str, data: bytes) -> None:
     Raises:
         OSError: it could not be written; nothing of it is left.
     """
-    import tempfile
-
-    os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=os.path.dirname(target), prefix=".new-")
+    folder = os.path.dirname(target)
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    temporary = os.path.join(folder, f".new-{os.getpid()}-{time.time_ns()}")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        with os.fdopen(handle, "wb") as file:
+        with open(handle, "wb", 0) as file:
             file.write(data)
         os.replace(temporary, target)
     except BaseException:

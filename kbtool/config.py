@@ -1,7 +1,6 @@
 """`kbtool.toml` or `[tool.kbtool]` → one frozen `Config`. All faults are reported together."""
 
 import re
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -21,7 +20,6 @@ from kbtool.values import Faults, choice, each, faults_of, folder, near, table, 
 
 FILE: Final = "kbtool.toml"
 PRESETS: Final = ("lab", "plain")
-MAX_PAGE_BYTES: Final = 10 * 1024 * 1024
 HEADERS: Final = ("quote", "list")
 _LANGUAGE: Final = re.compile(r"[a-z]{2}")
 _SITE: Final[Mapping[str, Callable[[Any], str]]] = {"folder": folder, "kind": choice(*SiteKind)}
@@ -342,11 +340,14 @@ def config_table(folder: Path) -> tuple[Mapping[str, Any], str] | None:
 
 def _toml(path: Path) -> Mapping[str, Any] | None:
     try:
-        with path.open("rb") as file:
-            return tomllib.load(file)
+        data = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path.name}: not TOML: {error}", str(path)) from error
     except OSError as error:
         raise ConfigError(f"{path.name}: cannot be read: {error.strerror}", str(path)) from error
+    import tomllib
+
+    try:
+        return tomllib.loads(data.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path.name}: not TOML: {error}", str(path)) from error

@@ -1,5 +1,6 @@
 """Places in a text and changes to it. Offsets count code points from 0, ends exclusive."""
 
+from array import array
 from bisect import bisect_right
 from collections.abc import Iterable
 from itertools import accumulate
@@ -29,7 +30,8 @@ class LineIndex:
 
     def __init__(self, text: str) -> None:
         lengths = [len(line) + 1 for line in text.split("\n")]
-        self._starts = list(accumulate(lengths[:-1], initial=0))
+        # A list would hold an object for each line, of each page something is found on.
+        self._starts = array("L", accumulate(lengths[:-1], initial=0))
 
     def position(self, offset: int) -> tuple[int, int]:
         """Return the (line, column) of `offset`."""

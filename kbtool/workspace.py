@@ -2,27 +2,27 @@
 
 import contextlib
 import errno
-import hashlib
 import os
-import stat
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from kbtool.config import FILE, MAX_PAGE_BYTES, Config, config_table, parse_config
+from kbtool.config import FILE, Config, config_table, parse_config
 from kbtool.errors import KbError, UsageError
 from kbtool.forked import divided
 from kbtool.graph.base import KnowledgeBase
 from kbtool.graph.conventions import UNREAD_FOLDERS
 from kbtool.graph.detect import configured, detect
 from kbtool.graph.facts import Facts
+from kbtool.graph.resolve import Tree
 from kbtool.graph.site import Site
 from kbtool.markdown.page import Page
 from kbtool.markdown.parse import parse_page
-from kbtool.markdown.survey import Survey, survey
+from kbtool.markdown.survey import Survey, packed, survey
 from kbtool.markdown.unread import Unread
+from kbtool.source import MAX_PAGE_BYTES, Source, read
 from kbtool.stamp import Stamp, stamp
 
 _PAGES_A_PROCESS: Final = 200  # a process costs as much as some fifty pages
@@ -100,15 +100,6 @@ def _nearest(start: Path) -> tuple[Path, tuple[Mapping[str, object], str] | None
     return start, None
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A page's file as it is on disk, so that it is written back in its own manner."""
-
-    text: str
-    newline: str
-    bom: bool
-
-
 class Workspace:
     """One project's tree."""
 
@@ -117,11 +108,12 @@ class Workspace:
         self.sources: dict[str, Source] = {}
         self.files: frozenset[str] = frozenset()  # of the repository, when they were read
         self.pages: list[str] = []  # those of them that are pages, in order
-        self.surveys: dict[str, Survey] = {}  # of pages looked at
+        self.surveys: dict[str, bytes] = {}  # of pages looked at, packed
         self.stamps: dict[str, Stamp] = {}  # of pages, before they were looked at
         self.links: dict[str, str] = {}  # symbolic links met, and where they lead
         self._conventions = root.config.conventions(root.base)
-        self._folders: list[str] = []  # looked into
+        self.folders: list[str] = []  # looked into
+        self.passed: list[str] = []  # folders met and not looked into
         self._unread: Mapping[str, str] = {}  # pages, and why
         self._parsed: dict[str, Page] = {}  # by an earlier load
 
@@ -141,35 +133,36 @@ class Workspace:
                 unreadable[path] = reason
         return self._base(pages, unreadable)
 
-    def survey(self, is_known: Callable[[str, Stamp], bool]) -> KnowledgeBase:
-        """Look at every page that is not known, by its stamp; return a base without pages.
+    def survey(self, known: Callable[[KnowledgeBase], Mapping[str, Stamp]]) -> KnowledgeBase:
+        """Look at every page whose stamp is not a known one; return a base without pages.
 
         What was seen is in `surveys`; the pages are put in by `fill`.
         """
         unreadable = self._look()
+        kb = self._base({}, unreadable)
+        kb.unreadable = unreadable
+        stamps = known(kb)
         top = f"{self.root.path}/"
         fresh = []
         for path in self.pages:
             seen = None if top + path in self.links else stamp(top + path)
             if seen is not None:
                 self.stamps[path] = seen
-            if seen is None or not is_known(path, seen):
+            if seen is None or stamps.get(path) != seen:
                 fresh.append(path)
-        self.surveys = self._surveyed(fresh, unreadable)
+        self.surveys = self._surveyed(fresh, kb.tree, unreadable)
         for path in unreadable:
             self.stamps.pop(path, None)
-        return self._base({}, unreadable)
+        return kb
 
-    def fill(self, kb: KnowledgeBase, surveys: Mapping[str, Survey]) -> None:
+    def fill(self, kb: KnowledgeBase, seen: Callable[[str], Survey], paths: Iterable[str]) -> None:
         """Put pages into a surveyed base; each is read when somebody asks what stands in it.
 
         Raises:
             ReadError: later, by a page that could be read and cannot be any more.
         """
         kb.pages = {
-            path: Unread(path, self._text_again, surveys.__getitem__, self._conventions.marks(path))
-            for path in self.pages
-            if path in surveys
+            path: Unread(path, self._text_again, seen, kb.tree.marks(path)) for path in paths
         }
 
     def _look(self) -> dict[str, str]:
@@ -208,7 +201,7 @@ class Workspace:
         waiting = [top]
         while waiting:
             folder = waiting.pop()
-            self._folders.append(folder)
+            self.folders.append(folder)
             try:
                 with os.scandir(folder) as entries:
                     for entry in entries:
@@ -237,6 +230,8 @@ class Workspace:
                 ".ci",
             ):
                 waiting.append(entry.path)
+            else:
+                self.passed.append(entry.path)
         else:
             files.add(path)
 
@@ -257,22 +252,24 @@ class Workspace:
         elif os.path.isfile(real):
             files.add(path)
 
-    def _surveyed(self, paths: Sequence[str], unreadable: dict[str, str]) -> dict[str, Survey]:
-        found: dict[str, Survey] = {}
-        for path, seen in divided(paths, self._looked_at, _PAGES_A_PROCESS).items():
-            if isinstance(seen, str):
-                unreadable[path] = seen
-            else:
-                found[path] = Survey(*seen)
-        return found
+    def _surveyed(
+        self, paths: Sequence[str], tree: Tree, unreadable: dict[str, str]
+    ) -> dict[str, bytes]:
+        def looked_at(part: Sequence[str]) -> dict[str, bytes | str]:
+            return {path: self._looked_at(path, tree) for path in part}
 
-    def _looked_at(self, paths: Sequence[str]) -> dict[str, Any]:
-        """Return each page's survey as a tuple, or why there is none."""
-        found: dict[str, Any] = {}
-        for path in paths:
-            source = self._readable(path)
-            found[path] = source if isinstance(source, str) else tuple(survey(source.text))
-        return found
+        made = divided(paths, looked_at, _PAGES_A_PROCESS)
+        unreadable.update({path: why for path, why in made.items() if isinstance(why, str)})
+        return {path: made[path] for path in paths if path not in unreadable}
+
+    def _looked_at(self, path: str, tree: Tree) -> bytes | str:
+        """Return a page's survey, packed, or why there is none."""
+        source = self._readable(path)
+        if isinstance(source, str):
+            return source
+        site = tree.site(path)
+        kind = str(site.kind) if site else ""
+        return packed(survey(source.text, kind, shared=tree.is_shared(path)))
 
     def _text_again(self, path: str) -> str:
         source = self._readable(path)
@@ -284,7 +281,7 @@ class Workspace:
     def _readable(self, path: str) -> "Source | str":
         """Return a page as it is on disk, or why it cannot be had."""
         try:
-            return self._source(path)
+            return read(f"{self.root.path}/{path}")
         except UnicodeDecodeError as error:
             return f"not UTF-8: byte {error.object[error.start]:#04x} at offset {error.start}"
         except OSError as error:
@@ -304,26 +301,6 @@ class Workspace:
             known = self._parsed[path] = parse_page(path, source.text, marks)
         pages[path] = known
         return None
-
-    def _source(self, path: str) -> Source:
-        # Without O_NONBLOCK a named pipe would wait for its writer for ever.
-        descriptor = os.open(os.path.join(self.root.path, path), os.O_RDONLY | os.O_NONBLOCK)
-        with open(descriptor, "rb") as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise ValueError("not a regular file")
-            if status.st_size > MAX_PAGE_BYTES:
-                size = status.st_size / 1024 / 1024
-                raise ValueError(f"too large: {size:.0f} MB, at most 10 MB are read")
-            raw = file.read()
-        text = raw.decode("utf-8")
-        bom = text.startswith("\ufeff")
-        if bom:
-            text = text[1:]
-        if "\r" not in text:
-            return Source(text, "\n", bom)
-        newline = "\r\n" if "\r\n" in text else "\n"
-        return Source(text.replace("\r\n", "\n").replace("\r", "\n"), newline, bom)
 
     def text(self, path: str) -> str | None:
         """Return a repository file's text, or None where it cannot be had."""
@@ -347,8 +324,10 @@ class Workspace:
 
     def digest(self, path: str) -> str | None:
         """Return the sha256 of a repository file's bytes, or None where there is none."""
+        from hashlib import sha256
+
         raw = self.raw(path)
-        return hashlib.sha256(raw).hexdigest() if raw is not None else None
+        return sha256(raw).hexdigest() if raw is not None else None
 
     @property
     def settled(self) -> bool:
@@ -358,9 +337,10 @@ class Workspace:
     def paths(self, given: Sequence[str]) -> Iterator[str]:
         """Yield all that was looked at here, for the paths that were `given`: absolute paths."""
         top = f"{self.root.path}/"
-        yield from self._folders
+        yield from self.folders
         yield from (top + path for path in self.files)
-        yield top + self.root.base
+        if self.root.base:
+            yield top + self.root.base
         for folder in searched(given):
             yield from (f"{folder}/{name}" for name in (FILE, "pyproject.toml", ".git"))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from kbtool.adapters.git import PATIENCE, GitError, command, environment
-from kbtool.config import MAX_PAGE_BYTES
+from kbtool.source import MAX_PAGE_BYTES
 
 _CHUNK: Final = 1 << 16
 

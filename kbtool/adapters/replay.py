@@ -4,6 +4,7 @@ A run rests on the arguments, the folder, some variables, the day, kbtool and it
 files: those of the tree, the configuration, git's references and index. Each is known by its
 inode, size and both of its times, as git's index knows them. A file whose times are as young as
 the run itself may change once more without showing it; then nothing is kept.
+Where a few pages changed in words only, the run is said again too: see `amend`.
 Imported before everything else: so it needs nothing that takes a millisecond to import.
 """
 
@@ -19,24 +20,41 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from types import TracebackType
-    from typing import Self, TextIO
+    from typing import Any, Self, TextIO
+
+    from kbtool.adapters.kept import Recalled
 
 # These options only ask. With any other, a run is not kept and none is said again.
 ASKING = frozenset({"--baseline", "--format", "--ignore", "--select", "--statistics", "--strict"})
 _VARIABLES = ("FORCE_COLOR", "HOME", "LANG", "NO_COLOR", "PATH", "TERM", "TZ")
 _FAMILIES = ("CI", "GITEA_", "GITHUB_", "GIT_", "KBTOOL_", "LC_", "PYTHON", "XDG_")
 _MOST = 32  # runs kept
+_FEW = 16  # files and folders that changed, at most, that are looked at
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 class Rests:
-    """What a run rests on: absolute paths; of links, also where they lead."""
+    """What a run rests on: absolute paths; of links, also where they lead.
 
-    __slots__ = ("links", "paths")
+    `folders` are those it looked into, `passed` those it met and did not; `recalled` says where
+    its pages are kept.
+    """
 
-    def __init__(self, paths: "Iterable[str]", links: "Mapping[str, str]") -> None:
+    __slots__ = ("folders", "links", "passed", "paths", "recalled")
+
+    def __init__(
+        self,
+        paths: "Iterable[str]",
+        links: "Mapping[str, str]",
+        folders: "Sequence[str]" = (),
+        passed: "Sequence[str]" = (),
+        recalled: "Recalled | None" = None,
+    ) -> None:
         self.paths = paths
         self.links = links
+        self.folders = folders
+        self.passed = passed
+        self.recalled = recalled
 
 
 class Tape:
@@ -53,15 +71,34 @@ class Tape:
     def replay(self) -> int | None:
         """Say what was said, and return the exit code; None when something is different now."""
         kept = cache.read(self._name)
-        if not isinstance(kept, tuple) or len(kept) != 5 or kept[0] != self._key:
+        if not isinstance(kept, tuple) or len(kept) != 9 or kept[0] != self._key:
             return None
-        _, stamps, links, said, code = kept
-        if not _same(stamps, links):
+        _, stamps, links, said, code = kept[:5]
+        different = _different(stamps, links)
+        if different and not self._amended(kept, different):
             return None
         for stream, text in said:
             (sys.stdout if stream == 1 else sys.stderr).write(text)
         sys.stdout.flush()
         return int(code)
+
+    def _amended(self, kept: "tuple[Any, ...]", different: "Sequence[str]") -> bool:
+        """Return whether the answer holds after these changes; then keep it with them."""
+        _, stamps, links, said, code, folders, passed, recalled, since = kept
+        if recalled is None or len(different) > _FEW:
+            return False
+        from kbtool.adapters.amend import amended
+        from kbtool.adapters.kept import Recalled
+
+        beside = {*links, *passed}
+        now = amended(Recalled(*recalled), stamps, since, set(folders), beside, different)
+        if now is None:
+            return False
+        if not any(young(each, self._began) for each in now.values()):
+            known = {path: stamps[path] for path in now}
+            since = known | since
+            self._write(stamps | now, links, said, code, folders, passed, recalled, since)
+        return True
 
     # ------------------------------------------------------------------ recording
     def __enter__(self) -> "Self":
@@ -93,7 +130,12 @@ class Tape:
         stamps = {path: stamp(path) for path in paths}
         if any(each and young(each, self._began) for each in stamps.values()):
             return
-        cache.write(self._name, (self._key, stamps, links, self._said, code), _MOST)
+        rests = self._rests
+        recalled = tuple(rests.recalled) if rests.recalled else None
+        self._write(stamps, links, self._said, code, rests.folders, rests.passed, recalled, {})
+
+    def _write(self, *value: object) -> None:
+        cache.write(self._name, (self._key, *value), _MOST)
 
 
 def tape(arguments: "Sequence[str]") -> Tape | None:
@@ -144,18 +186,23 @@ def own_files() -> "Iterator[str]":
                     yield entry.path
 
 
-def _same(stamps: "Mapping[str, Stamp | None]", links: "Mapping[str, str]") -> bool:
+def _different(stamps: "Mapping[str, Stamp | None]", links: "Mapping[str, str]") -> list[str]:
+    """Return which paths are not what they were; when there are many, not all of them."""
+    found = [path for path, real in links.items() if os.path.realpath(path) != real]
     lstat = os.lstat
     for path, known in stamps.items():
         try:
             now = lstat(path)
         except (OSError, ValueError):
-            if known is not None:
-                return False
-            continue
-        if known != (now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns):
-            return False
-    return all(os.path.realpath(path) == real for path, real in links.items())
+            if known is None:
+                continue
+        else:
+            if known == (now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns):
+                continue
+        found.append(path)
+        if len(found) > _FEW:
+            break
+    return found
 
 
 class _Heard:

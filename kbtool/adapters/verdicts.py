@@ -8,7 +8,6 @@ written costs only time.
 import contextlib
 import os
 from collections.abc import Callable
-from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
@@ -48,6 +47,8 @@ class Verdicts:
 
     def of(self, text: str, judge: Callable[[str], Any]) -> Any:
         """Return the verdict on `text`, asking `judge` only when it is not known."""
+        from hashlib import sha256
+
         key = sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
         if key in self._used:
             return self._used[key]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from kbtool.adapters.kept import Recalled
 from kbtool.adapters.replay import Rests
 from kbtool.app.outside import Outside, libraries
 from kbtool.app.recall import Recall
@@ -13,7 +14,6 @@ from kbtool.errors import UsageError
 from kbtool.graph.base import KnowledgeBase
 from kbtool.lint.baseline import Compared, Entry, compare, entries, read, written
 from kbtool.lint.engine import Report, choose, lint, surveyed
-from kbtool.lint.fix import fix
 from kbtool.lint.rule import Finding, Rule
 from kbtool.lint.rules import RULES
 from kbtool.lint.settings import Settings
@@ -100,9 +100,10 @@ def lint_project(
     book = _Baseline(workspace, baseline, update) if baseline else None
     fixed = 0
     texts: Mapping[str, str] = {}
+    recalled: Recalled | None = None
     with Outside(workspace.root, cached=cached) as outside:
         if all(map(surveyed, rules)) and not (mend or preview):
-            kb, report = _recalled(workspace, outside, rules, cached=cached)
+            kb, report, recalled = _recalled(workspace, outside, rules, cached=cached)
         else:
             kb = outside.told(workspace.load())
             if asks:
@@ -131,7 +132,9 @@ def lint_project(
         {} if mend else _preview(workspace, kb, texts),
         compared.known,
         compared.gone,
-        _rests(workspace, outside, paths, baseline) if cached and not (mend or update) else None,
+        _rests(workspace, outside, paths, baseline, recalled)
+        if cached and not (mend or update)
+        else None,
     )
 
 
@@ -185,18 +188,22 @@ def _changed(workspace: Workspace, base: str | None) -> frozenset[str] | None:
 
 def _recalled(
     workspace: Workspace, outside: Outside, rules: Sequence[Rule], *, cached: bool
-) -> tuple[KnowledgeBase, Report]:
-    """Lint by rules that surveys of the pages suffice for."""
+) -> tuple[KnowledgeBase, Report, Recalled | None]:
+    """Lint by rules that surveys of the pages suffice for; return also where the pages are kept."""
     recall = Recall(workspace.root, rules, list(libraries()) if cached else None)
     kb, known = recall.load(workspace)
     report = lint(outside.told(kb), rules, known)
     if cached and outside.settled and workspace.settled:
-        recall.keep(workspace, kb, report.judged)
-    return kb, report
+        return kb, report, recall.keep(workspace, kb, report.judged)
+    return kb, report, None
 
 
 def _rests(
-    workspace: Workspace, outside: Outside, paths: Sequence[str], baseline: str
+    workspace: Workspace,
+    outside: Outside,
+    paths: Sequence[str],
+    baseline: str,
+    recalled: Recalled | None,
 ) -> Rests | None:
     """Return what the findings rest on, None where that cannot be told from files."""
     if not (outside.settled and workspace.settled) or find_root(paths) != workspace.root:
@@ -204,7 +211,9 @@ def _rests(
     looked = outside.paths(workspace.files)
     if looked is None:
         return None
-    return Rests([*workspace.paths(paths), *looked, os.path.abspath(baseline)], workspace.links)
+    beside = [os.path.abspath(baseline)] if baseline else []
+    rests = [*workspace.paths(paths), *looked, *beside]
+    return Rests(rests, workspace.links, workspace.folders, workspace.passed, recalled)
 
 
 def _mended(
@@ -214,6 +223,8 @@ def _mended(
     wanted: Callable[[Finding], bool],
 ) -> tuple[KnowledgeBase, Report, int, Mapping[str, str]]:
     """Return what fixing what is wanted makes of the pages, and the texts that change."""
+    from kbtool.lint.fix import fix
+
     parsed: dict[str, Page] = {}
 
     def rebuild(texts: Mapping[str, str]) -> KnowledgeBase:

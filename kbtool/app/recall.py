@@ -2,64 +2,26 @@
 
 Kept of each page: its stamp, its survey, and what was found there. A survey holds as long as the
 page's file is the same. The findings of a page rest on itself, on the names of all files, and on
-which pages have which anchors: they hold when the names are the same, and every page that changed
-has the anchors it had. Else all links are looked at anew, in the surveys.
+what anchors and addresses are made of: they hold when the names are the same, and every page that
+changed has the headings and ids it had. Else all links are looked at anew, in the surveys.
 """
 
 import marshal
 import time
-import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import astuple
+from typing import Any
 
-from kbtool import cache
+from kbtool.adapters.kept import NOTHING, Kept, Recalled, digest, name_of, read, write
 from kbtool.adapters.replay import own_files
 from kbtool.graph.base import KnowledgeBase
 from kbtool.graph.fine import Links
 from kbtool.lint.engine import Judged
 from kbtool.lint.rule import Finding, Rule
-from kbtool.markdown.survey import Survey
+from kbtool.markdown.survey import Survey, unpacked
 from kbtool.stamp import Stamp, stamp, young
 from kbtool.text import Edit, Span
 from kbtool.workspace import Root, Workspace
-
-_MOST: Final = 8  # projects
-
-
-class _Kept(NamedTuple):
-    """What is on disk."""
-
-    key: Any
-    files: frozenset[str]
-    sited: bool  # whether sites publish pages: then links rest on more than names and anchors
-    unreadable: Mapping[str, str]
-    stamps: Mapping[str, Stamp]
-    surveys: Mapping[str, bytes]  # each marshalled on its own: most are never looked at
-    shown: Mapping[str, frozenset[str]]
-    judged: Mapping[str, Any]
-
-
-class _Surveys(dict[str, Survey]):
-    """Surveys by page, unpacked when they are asked for."""
-
-    def __init__(self, packed: dict[str, bytes]) -> None:
-        super().__init__()
-        self.packed = packed
-
-    def __missing__(self, path: str) -> Survey:
-        found = self[path] = Survey(*marshal.loads(self.packed[path]))  # noqa: S302 - sealed
-        return found
-
-    def __contains__(self, path: object) -> bool:
-        return path in self.packed
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.packed)
-
-    def put(self, path: str, seen: Survey) -> None:
-        """Take a survey that is new."""
-        self[path] = seen
-        self.packed[path] = marshal.dumps(tuple(seen))
 
 
 class Recall:
@@ -68,32 +30,30 @@ class Recall:
     def __init__(self, root: Root, rules: Sequence[Rule], libraries: Sequence[str] | None) -> None:
         """Read what is kept; without libraries to hold it against, there is nothing."""
         self._began = time.time_ns()
-        self._kept: _Kept | None = None
-        self._surveys = _Surveys({})
+        self._kept: Kept | None = None
+        self._surveys: dict[str, bytes] = {}
+        self._anew: Collection[str] = ()  # pages whose findings are not those that are kept
+        self._root = str(root.path)
+        self._sees = frozenset(str(rule.sees) for rule in rules)
         if libraries is None:
             return
         ours = sorted((path, stamp(path)) for path in (*own_files(), *libraries))
-        self._key = (str(root.path), repr(root), [rule.id for rule in rules], ours)
-        named = repr((str(root.path), self._key[2])).encode("utf-8", "replace")
-        self._name = f"pages/{zlib.crc32(named):08x}"
-        kept = cache.read(self._name)
-        fits = isinstance(kept, tuple) and len(kept) == len(_Kept._fields)
-        if isinstance(kept, tuple) and fits and kept[0] == self._key:
-            self._kept = _Kept(*kept)
+        self._key = (self._root, repr(root), [rule.id for rule in rules], ours)
+        self._name = name_of(self._root, self._key[2])
+        kept = read(self._name)
+        if kept and kept.key == self._key:
+            self._kept = kept
 
     def load(self, workspace: Workspace) -> tuple[KnowledgeBase, Mapping[str, Judged]]:
         """Return the base, and what is known to be found on its pages."""
-        kept = self._kept
-        stamps = kept.stamps if kept else {}
-        kb = workspace.survey(lambda path, now: stamps.get(path) == now)
-        fresh = workspace.surveys
+        kb = workspace.survey(self._known)
+        kept, fresh = self._kept, workspace.surveys
         same = [path for path in workspace.pages if path not in fresh and path not in kb.unreadable]
-        old = _Surveys(dict(kept.surveys) if kept else {})
-        calm = kept is not None and self._calm(kept, kb, fresh, old)
-        self._surveys = _Surveys({path: old.packed[path] for path in same})
-        for path, seen in fresh.items():
-            self._surveys.put(path, seen)
-        workspace.fill(kb, self._surveys)
+        calm = kept is not None and self._calm(kept, kb, fresh)
+        self._anew = fresh if calm else workspace.pages
+        self._surveys = {path: kept.surveys[path] for path in same} if kept else {}
+        self._surveys |= fresh
+        workspace.fill(kb, self._seen, filter(self._surveys.__contains__, workspace.pages))
         if calm and kept:
             others = {path: shows for path, shows in kept.shown.items() if path not in fresh}
             kb.shown = others | self._shown(fresh, kb)
@@ -101,21 +61,23 @@ class Recall:
         kb.shown = self._shown(self._surveys, kb)
         return kb, {}
 
-    def _calm(
-        self,
-        kept: _Kept,
-        kb: KnowledgeBase,
-        fresh: Mapping[str, Survey],
-        old: _Surveys,
-    ) -> bool:
+    def _known(self, kb: KnowledgeBase) -> Mapping[str, Stamp]:
+        """Return the stamps of pages whose surveys are kept: of the same sites."""
+        if self._kept and self._kept.sites != _sites(kb):
+            self._kept = None
+        return self._kept.stamps if self._kept else {}
+
+    def _seen(self, path: str) -> Survey:
+        return unpacked(self._surveys[path])
+
+    def _calm(self, kept: Kept, kb: KnowledgeBase, fresh: Mapping[str, bytes]) -> bool:
+        """Return whether nothing changed that links of other pages rest on."""
         return (
             kept.files == kb.files
-            and not kept.sited
-            and not kb.conventions.sites
             and kept.unreadable == kb.unreadable
             and all(
-                path in old and seen.anchors is not None and seen.anchors == old[path].anchors
-                for path, seen in fresh.items()
+                path in kept.surveys and _is_calm(unpacked(kept.surveys[path]), unpacked(now))
+                for path, now in fresh.items()
             )
         )
 
@@ -123,35 +85,97 @@ class Recall:
         asked = Links(self._surveys, kb.tree, lambda path: kb.pages[path].anchors)
         found = {}
         for path in which:
-            shows = self._surveys[path].shows
-            if "links" not in shows and not asked.all_fine(path):
+            seen = self._seen(path)
+            shows = seen.shows
+            if "links" not in shows and not asked.all_fine(path, seen):
                 shows |= {"links"}
             if shows:
                 found[path] = shows
         return found
 
-    def keep(self, workspace: Workspace, kb: KnowledgeBase, judged: Mapping[str, Judged]) -> None:
-        """Keep what was seen and found."""
+    def keep(
+        self, workspace: Workspace, kb: KnowledgeBase, judged: Mapping[str, Judged]
+    ) -> Recalled:
+        """Keep what was seen and found, and return where."""
         stamps = {
             path: seen for path, seen in workspace.stamps.items() if not young(seen, self._began)
         }
-        if self._kept and stamps == self._kept.stamps and kb.files == self._kept.files:
-            return
-        value = _Kept(
-            self._key,
-            kb.files,
-            bool(kb.conventions.sites),
-            dict(kb.unreadable),
-            stamps,
-            self._surveys.packed,
-            dict(kb.shown or {}),
-            {path: _packed(each) for path, each in judged.items()},
-        )
-        cache.write(self._name, tuple(value), _MOST)
+        kept = self._kept
+        if kept is None or (stamps, kb.files, kb.unreadable) != (
+            kept.stamps,
+            kept.files,
+            kept.unreadable,
+        ):
+            kept = Kept(
+                self._key,
+                self._began,
+                kb.files,
+                _sites(kb),
+                dict(kb.unreadable),
+                stamps,
+                self._surveys,
+                dict(kb.shown or {}),
+                {path: _packed(each) for path, each in judged.items()},
+                frozenset({*workspace.links, *workspace.links.values()}).union(
+                    path for path, _ in self._key[3]
+                ),
+                self._settled(kb, judged, kept.settled if kept else {}),
+            )
+            write(self._name, kept)
+        return Recalled(self._name, kept.made, self._root, self._sees)
+
+    def _settled(
+        self,
+        kb: KnowledgeBase,
+        judged: Mapping[str, Judged],
+        known: Mapping[str, tuple[int, str]],
+    ) -> dict[str, tuple[int, str]]:
+        """Return how far pages reach to the last finding, where only links are wrong on them."""
+        anew = frozenset(self._anew)
+        found = {path: each for path, each in known.items() if path not in anew}
+        for path in anew.intersection(judged):
+            findings, suppressed = judged[path]
+            if findings and not suppressed and self._sees.isdisjoint(self._seen(path).shows):
+                text = kb.pages[path].text
+                if end := _end(text, findings):
+                    found[path] = end, digest(text[:end])
+        return found
 
 
-def _packed(judged: Judged) -> tuple[Any, ...]:
-    return tuple(_plain(finding) for finding in judged.findings), judged.suppressed
+def _end(text: str, findings: Sequence[Finding]) -> int:
+    """Return where the block ends behind the last finding, 0 where what follows may matter to it.
+
+    No line behind an empty one changes what links stand before it, but for definitions of
+    references and for the end of a tag.
+    """
+    places = [finding.span.end for finding in findings]
+    places += (edit.span.end for finding in findings for edit in finding.fix)
+    end = text.find("\n\n", max(places)) + 2
+    open_tag = text.rfind("<", 0, end) > text.rfind(">", 0, end)
+    return 0 if end < 2 or open_tag or "]:" in text[end:] else end
+
+
+def _is_calm(old: Survey, new: Survey) -> bool:
+    known = new.headings is not None and not new.odd
+    return known and old.told() == new.told()
+
+
+def _sites(kb: KnowledgeBase) -> Any:
+    return _plain_value([astuple(site) for site in kb.conventions.sites])
+
+
+def _plain_value(value: Any) -> Any:
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, frozenset):
+        return sorted(map(_plain_value, value))
+    return [_plain_value(each) for each in value] if isinstance(value, (list, tuple)) else value
+
+
+def _packed(judged: Judged) -> bytes:
+    if not judged.findings and not judged.suppressed:
+        return NOTHING
+    return marshal.dumps((tuple(_plain(each) for each in judged.findings), judged.suppressed))
 
 
 def _plain(found: Finding) -> tuple[Any, ...]:
@@ -160,8 +184,10 @@ def _plain(found: Finding) -> tuple[Any, ...]:
     return (*place, found.severity, found.secret, found.rule, found.name)
 
 
-def _unpacked(packed: Any) -> Judged:
-    findings, suppressed = packed
+def _unpacked(packed: bytes) -> Judged:
+    if packed == NOTHING:
+        return Judged((), 0)
+    findings, suppressed = marshal.loads(packed)  # noqa: S302 - sealed
     return Judged(tuple(map(_finding, findings)), suppressed)
 
 

@@ -16,7 +16,9 @@ from kbtool.errors import (
     UsageError,
 )
 from kbtool.sandbox import assets, baking, building, image, vmhost
+from kbtool.sandbox.archives import acquire_archives
 from kbtool.sandbox.client import LiveSandbox
+from kbtool.sandbox.downloads import File, acquire_files, write_files_lock
 from kbtool.sandbox.expose import exposed
 from kbtool.sandbox.images import Image, acquire_images, write_lock
 from kbtool.sandbox.inventory import guard, inventory
@@ -231,7 +233,7 @@ def acquire(profile: str | None, consent: Consent, progress: Progress) -> list[A
 
 @dataclass(frozen=True, slots=True)
 class Images:
-    """The images of a profile's cluster, the lock just written; or `why` they are not here."""
+    """The images of a profile's containers, the lock just written; or `why` they are not here."""
 
     profile: str
     images: tuple[Image, ...]
@@ -248,7 +250,7 @@ class Images:
 def acquire_images_of(
     profile: str | None, consent: Callable[[Sequence[str]], bool], progress: Progress
 ) -> list[Images]:
-    """Return the images of one profile's cluster, or of all, pulled first where they are missing.
+    """Return the images of one profile's containers, or of all, pulled where they are missing.
 
     Of all profiles one whose images cannot be had is told, and does not stand in the others' way.
 
@@ -260,16 +262,63 @@ def acquire_images_of(
     chosen = [load_profile(folder, profile)] if profile else load_profiles(folder)
     found: list[Images] = []
     for each in chosen:
-        if each.cluster is None:
+        if not each.cluster and not each.compositions:
             continue
         try:
-            images = acquire_images(each.cluster, consent, progress)
+            images = acquire_images(each.cluster, consent, progress) if each.cluster else []
+            for part in each.compositions:
+                images += acquire_archives(part, consent, progress)
         except RequirementError as error:
             if profile:
                 raise
             found.append(Images(each.name, (), None, f"{error.message}; {error.hint}"))
             continue
         found.append(Images(each.name, tuple(images), write_lock(folder, each.name, images)))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The files of a profile's publisher, the lock just written; or `why` they are not here."""
+
+    profile: str
+    files: tuple[File, ...]
+    lock: Path | None
+    why: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON data."""
+        files = [{**asdict(file), "path": str(file.path)} for file in self.files]
+        lock = str(self.lock) if self.lock else None
+        return {"profile": self.profile, "files": files, "lock": lock, "why": self.why}
+
+
+def acquire_files_of(
+    profile: str | None, consent: Callable[[Sequence[str]], bool], progress: Progress
+) -> list[Files]:
+    """Return the files that one profile takes from a publisher, or all do, got where missing.
+
+    As with images, one that cannot be had stands in the others' way only where it was named.
+
+    Raises:
+        RequirementError: those of the named profile cannot be had.
+        ConfigError: there is no profile of that name.
+    """
+    folder = profiles_folder()
+    chosen = [load_profile(folder, profile)] if profile else load_profiles(folder)
+    found: list[Files] = []
+    for each in chosen:
+        if each.downloads is None:
+            continue
+        try:
+            files = acquire_files(each.downloads, consent, progress)
+        except RequirementError as error:
+            if profile:
+                raise
+            found.append(Files(each.name, (), None, f"{error.message}; {error.hint}"))
+            continue
+        lock = write_files_lock(folder, each.name, files)
+        found.append(Files(each.name, tuple(files), lock))
     return found
 
 
@@ -299,7 +348,7 @@ def _image(profile: str, guest: Guest, consent: Consent, progress: Progress) -> 
     found = image.find(guest)
     built = found is None
     if found is None:
-        cost = "from Debian packages? It takes some minutes, and 500 MB in the shared store."
+        cost = "from Debian packages? It takes some minutes, and 800 MB in the shared store."
         agreed = consent(["the image of an arm64 guest"], cost)
         found = baking.bake(guest, progress) if agreed else image.require(guest)
     return Asset(profile, "the shared store", found.folder, found.versions, built)

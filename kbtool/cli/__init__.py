@@ -1,7 +1,6 @@
 """The command line: arguments in, rendered report out, exit code. One error boundary."""
 
 import sys
-import traceback
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Final
@@ -36,10 +35,11 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """As click does, with the nearest name when there is none."""
-        from difflib import get_close_matches
+        if args[0] not in COMMANDS:
+            from difflib import get_close_matches
 
-        if args[0] not in COMMANDS and (near := get_close_matches(args[0], COMMANDS, 1)):
-            ctx.fail(f"No such command {args[0]!r}. Did you mean {near[0]!r}?")
+            for near in get_close_matches(args[0], COMMANDS, 1):
+                ctx.fail(f"No such command {args[0]!r}. Did you mean {near!r}?")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -98,6 +98,7 @@ def answer(args: Sequence[str] | None = None, tape: Tape | None = None) -> int:
 def _report_bug() -> None:
     complain(f"this is a bug in kbtool; please report it to {BUG_URL} with all that follows")
     import platform
+    import traceback
 
     python = platform.python_version()
     click.echo(f"kbtool {__version__}, Python {python}, {platform.platform()}", err=True)

@@ -1,6 +1,5 @@
 """What all commands share of the terminal: colour, complaints, exit codes, JSON."""
 
-import json
 import os
 import signal
 import sys
@@ -35,6 +34,8 @@ def note(message: str) -> None:
 
 def print_json(data: Any) -> None:
     """Write one JSON document to standard output."""
+    import json
+
     click.echo(json.dumps(data, ensure_ascii=False, indent=2))
 
 

@@ -16,7 +16,6 @@ from kbtool.graph.base import KnowledgeBase
 from kbtool.lint.rule import Finding
 from kbtool.report.answer import Answer
 from kbtool.report.cover import Cover
-from kbtool.report.diff import diff
 from kbtool.report.findings import answer_of, summary
 from kbtool.report.findings import text as text_lines
 from kbtool.report.formats import COUNTING, FOR_PEOPLE, FORMATS
@@ -233,6 +232,8 @@ def _folder(done: Linted) -> str:
 
 
 def _print_diff(done: Linted, answer: Answer) -> None:
+    from kbtool.report.diff import diff
+
     # As bytes: a page with CRLF is changed with CRLF.
     for line in diff(done.preview, answer.cover):
         click.echo(line.encode() + b"\n", nl=False)
@@ -247,9 +248,9 @@ def print_findings(kb: KnowledgeBase, findings: tuple[Finding, ...]) -> None:
 
 
 def _echo(lines: Iterable[str]) -> None:
-    color = color_wanted(sys.stdout)
-    for line in lines:
-        click.echo(line, color=color)
+    written = list(lines)
+    if written:  # at once: each write is flushed
+        click.echo("\n".join(written), color=color_wanted(sys.stdout))
 
 
 def _styled(text: str, kind: str) -> str:

@@ -12,10 +12,10 @@ from kbtool.app.new import Ask, Made, make_page
 from kbtool.cli.console import note, print_json
 from kbtool.cli.lint import print_findings
 from kbtool.cli.options import json_option
-from kbtool.config import MAX_PAGE_BYTES
 from kbtool.errors import CLEAN, FINDINGS, UsageError
 from kbtool.report.findings import summary, to_json
 from kbtool.scaffold.kinds import KINDS
+from kbtool.source import MAX_PAGE_BYTES
 
 VERSION: Final = 1
 

@@ -14,8 +14,10 @@ from kbtool.app.runbooks import DEFAULT_PROFILE
 from kbtool.app.sandbox import (
     Box,
     Check,
+    Files,
     Images,
     acquire,
+    acquire_files_of,
     acquire_images_of,
     doctor,
     exposing,
@@ -250,7 +252,7 @@ def inventory(name: str, output: Path | None) -> int:
 
 @command.command("assets")
 @profile_option_all
-@click.option("--yes", is_flag=True, help="Build and pull without asking (CI=true: builds only).")
+@click.option("--yes", is_flag=True, help="Without asking (CI=true: builds only).")
 @json_option
 def assets(profile: str | None, yes: bool, form: str) -> int:
     """Find what profiles need beside packages, or make or get it once, asking first.
@@ -258,20 +260,25 @@ def assets(profile: str | None, yes: bool, form: str) -> int:
     The programs of a control plane are looked for in TEST_ASSET_*, in KUBEBUILDER_ASSETS and in the
     shared store, and built into that store by Go from sources that are pinned by checksum. The
     image of the guests is made there from the Debian packages this machine's apt knows. The
-    images of a cluster are pulled by Docker, by the digests in PROFILE.images.lock beside the
-    profile; where that is missing it is written, to be committed.
+    images of containers are pulled by Docker, by the digests in PROFILE.images.lock beside the
+    profile, and k3s for guests comes from its publisher, as PROFILE.files.lock says. Where a lock
+    is missing it is written, to be committed. Images that a profile has recipes for are made of
+    them.
 
     \b
     kbtool sandbox assets
     kbtool sandbox assets --profile k3d --yes
+    kbtool sandbox assets --profile vm --yes
     """
     teller = Teller(to_stderr=form == "json")
     agreed = yes or os.environ.get("CI") == "true"
     found = acquire(profile, lambda names, cost: agreed or _agree(names, cost), teller.step)
-    pulled = acquire_images_of(profile, lambda names: yes or _agree_to_pull(names), teller.step)
+    got = acquire_files_of(profile, lambda names: yes or _agree_to("Download", names), teller.step)
+    pulled = acquire_images_of(profile, lambda names: yes or _agree_to("Pull", names), teller.step)
     if form == "json":
+        assets, files = [each.to_json() for each in found], [each.to_json() for each in got]
         images = [each.to_json() for each in pulled]
-        print_json({"version": 1, "assets": [each.to_json() for each in found], "images": images})
+        print_json({"version": 1, "assets": assets, "files": files, "images": images})
         return CLEAN
     if not found and not pulled:
         click.echo("nothing to get: no control plane, no guest and no cluster in the profiles")
@@ -279,6 +286,8 @@ def assets(profile: str | None, yes: bool, form: str) -> int:
         click.echo(f"{each.profile}: {each.folder} ({'just built' if each.built else each.origin})")
         for program, version in each.versions.items():
             click.echo(f"  {program:25} {version}")
+    for those in got:
+        _tell_files(those)
     for which in pulled:
         _tell_images(which)
     return CLEAN
@@ -287,14 +296,22 @@ def assets(profile: str | None, yes: bool, form: str) -> int:
 def _tell_images(found: Images) -> None:
     click.echo(f"{found.profile}: {f'no images: {found.why}' if found.why else 'images'}")
     for image in found.images:
-        digest = image.digest or "loaded from a file"
-        click.echo(f"  {image.name} {digest}{' (just pulled)' if image.pulled else ''}")
+        digest = image.digest or ("made here" if image.made else "loaded from a file")
+        click.echo(f"  {image.name} {digest}{' (just now)' if image.pulled else ''}")
     if found.lock:
         click.echo(f"  wrote {found.lock.name}: commit it, so that nobody gets other content")
 
 
-def _agree_to_pull(images: Sequence[str]) -> bool:
-    what = f"Pull {', '.join(images)}? It takes some hundred MB."
+def _tell_files(found: Files) -> None:
+    click.echo(f"{found.profile}: {f'no files: {found.why}' if found.why else 'files'}")
+    for file in found.files:
+        click.echo(f"  {file.name} {file.digest}{' (just got)' if file.fetched else ''}")
+    if found.lock:
+        click.echo(f"  wrote {found.lock.name}: commit it, so that nobody gets other content")
+
+
+def _agree_to(do: str, names: Sequence[str]) -> bool:
+    what = f"{do} {', '.join(names)}? It takes some hundred MB."
     return _somebody_is_there() and click.confirm(what, err=True)
 
 

@@ -11,46 +11,39 @@ from typing import Final
 from unicodedata import category, normalize
 
 from kbtool.graph.site import Site, SiteKind, Slugs
-from kbtool.markdown.page import Heading, Page
+from kbtool.markdown.dialect import ATTRIBUTES, INCLUDE, INCLUDES, PICTURE
+from kbtool.markdown.page import Heading, Outline, Page
 from kbtool.markdown.slug import slug
 
-# `{ #id .class }`, `{: #id }`: behind a heading's text, a block or a piece of a line.
-_ATTRIBUTES = re.compile(r"\{:?[ \t]*(?:[^{}\n]*[ \t])?#(?P<id>[^\s{}]+)[^{}\n]*\}")
 _LAST = re.compile(r"[ \t]*\{:?[ \t]*(?=[^{}\n]*[#.=])[^{}\n]*\}[ \t]*\Z")
 _MDX = re.compile(r"[ \t]*\{(?:/\*[ \t]*)?#(?P<id>(?:[^{}\s*])+)[^{}\n]*\}[ \t]*\Z")
-_PICTURE = re.compile(r"!\[(?P<alt>[^\]\n]*)\]")
 _COUNTED = re.compile(r"(?P<base>.*)_(?P<count>\d+)", re.DOTALL)
-# What puts the text of another file, or what a program says, into the page.
-_INCLUDES: Final[Mapping[SiteKind, re.Pattern[str]]] = {
-    SiteKind.MKDOCS: re.compile(
-        r"^[ \t]*(?:;?-+8<-+|\{![^\n]*!\}|\{%-?\s*include|:::[ \t]+\w)", re.MULTILINE
-    ),
-    SiteKind.HUGO: re.compile(r"\{\{[<%]-?\s*\S*(?:include|readfile|import|render|partial)"),
-    SiteKind.DOCUSAURUS: re.compile(
-        r"^import\s+\w+\s+from\s+['\"][^'\"\n]+\.mdx?['\"]", re.MULTILINE
-    ),
-}
 
 
 def anchors(page: Page, site: Site | None) -> frozenset[str] | None:
     """Return the anchors of a page on a site (None: on the forge), None where nobody can tell."""
     if site is None or site.kind is SiteKind.FORGE:
         return page.anchors
-    if site.slugs is Slugs.UNKNOWN or _includes(page, site):
+    if site.slugs is Slugs.UNKNOWN:
         return None
-    return page.ids.union(_own(page, site))
+    outline = page.outline(site.kind)
+    if outline is None:
+        outline = None if _includes(page, site) else _outline(page, site)
+    return None if outline is None else outline.ids.union(_own(outline, site))
 
 
 def included(page: Page, site: Site) -> Iterator[str]:
     """Yield the targets of the pages whose text stands in this one: `[!INCLUDE [x](target)]`."""
-    if site.kind is SiteKind.DOCFX and "[!" in page.text:
+    if site.kind is not SiteKind.DOCFX or page.outline(site.kind):
+        return
+    if INCLUDE.search(page.text):
         for link in page.links:
             if page.text[: link.span.start].rstrip().casefold().endswith("[!include"):
                 yield link.target
 
 
 def _includes(page: Page, site: Site) -> bool:
-    pattern = _INCLUDES.get(site.kind)
+    pattern = INCLUDES.get(site.kind)
     return pattern is not None and any(
         not _in_code(page, found.start()) for found in pattern.finditer(page.text)
     )
@@ -61,31 +54,34 @@ def _in_code(page: Page, at: int) -> bool:
     return any(span.start <= at < span.end for span in spans)
 
 
-def _own(page: Page, site: Site) -> set[str]:
+def _outline(page: Page, site: Site) -> Outline:
+    """Read what the anchors are made of."""
+    written = frozenset(
+        found["id"]
+        for found in ATTRIBUTES.finditer(page.text)
+        if site.kind is SiteKind.MKDOCS and not _in_code(page, found.start())
+    )
+    headings = tuple((heading.level, _text(page, heading, site)) for heading in page.headings)
+    return Outline(headings, page.ids, written)
+
+
+def _own(outline: Outline, site: Site) -> set[str]:
     """Return the ids that come from Markdown."""
-    mkdocs = site.kind is SiteKind.MKDOCS
     # Python-Markdown looks at what is written first, goldmark on the way, Docusaurus never.
-    found = _written(page) if mkdocs and site.attributes and "#" in page.text else set()
+    first = site.kind is SiteKind.MKDOCS and site.attributes
+    found = set(outline.written) if first else set()
     taken = set(found)
-    for heading in page.headings:
-        words, explicit = _apart(_text(page, heading, site), site)
+    for level, text in outline.headings:
+        words, explicit = _apart(text, site)
         if explicit:
             found.add(explicit)
             taken |= {explicit} if site.kind is SiteKind.HUGO else set()
             continue
         anchor = _UNIQUE[site.kind](_SLUGS[site.slugs](words), taken)
         # The title of a page of Docusaurus takes an id and does not get it.
-        if site.kind is not SiteKind.DOCUSAURUS or heading.level > 1:
+        if site.kind is not SiteKind.DOCUSAURUS or level > 1:
             found.add(anchor)
     return found
-
-
-def _written(page: Page) -> set[str]:
-    return {
-        found["id"]
-        for found in _ATTRIBUTES.finditer(page.text)
-        if not _in_code(page, found.start())
-    }
 
 
 def _apart(text: str, site: Site) -> tuple[str, str]:
@@ -96,7 +92,7 @@ def _apart(text: str, site: Site) -> tuple[str, str]:
     found = _LAST.search(text) if site.attributes else None
     if found is None:
         return text, ""
-    own = _ATTRIBUTES.search(found[0])
+    own = ATTRIBUTES.search(found[0])
     return text[: found.start()], own["id"] if own else ""
 
 
@@ -105,7 +101,7 @@ def _text(page: Page, heading: Heading, site: Site) -> str:
     if site.kind is SiteKind.MKDOCS:
         written = page.text[heading.span.start : heading.span.end]
         text = heading.text
-        for picture in _PICTURE.finditer(written):
+        for picture in PICTURE.finditer(written):
             text = text.replace(picture["alt"], "", 1)
         return text
     return heading.text
@@ -141,6 +137,8 @@ def _markdig(text: str) -> str:
 
 def _unmarked(text: str) -> str:
     """Return the forge's slug, letter by letter as Go and .NET read: no final sigma, no marks."""
+    if text.isascii():
+        return slug(text)
     lowered = "".join(map(str.lower, text))
     return "".join(sign for sign in slug(lowered) if category(sign)[0] != "M")
 

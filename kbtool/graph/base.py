@@ -92,24 +92,25 @@ class KnowledgeBase:
         """Every folder of the repository that holds a file."""
         found: set[str] = set()
         for path in self.files:
-            folder = dirname(path)
+            folder = path.rpartition("/")[0]
             while folder and folder not in found:
                 found.add(folder)
-                folder = dirname(folder)
+                folder = folder.rpartition("/")[0]
         return frozenset(found)
 
     @cached_property
     def tree(self) -> Tree:
         """The names the resolver works on."""
-        folded = {path.casefold(): path for path in sorted(self.folders) + sorted(self.files)}
         return Tree(
             self.files,
             self.folders,
-            folded,
             self.conventions.hub,
-            self.pages.get,
+            self._page,
             self.conventions.sites,
         )
+
+    def _page(self, path: str) -> Page | None:
+        return self.pages.get(path)  # those there are when it is asked: they may come late
 
     def within(self, path: str) -> bool:
         """Return whether the path lies under the base."""

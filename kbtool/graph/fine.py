@@ -3,9 +3,8 @@
 They do only when every one of them is surely fine; a page in doubt is read.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Sequence
 from collections.abc import Set as AbstractSet
-from posixpath import dirname
 from typing import Final
 from urllib.parse import unquote
 
@@ -19,37 +18,41 @@ _NOWHERE: Final = Span(0, 0)
 
 
 class Links:
-    """The links of all pages; `anchors` tells a page's where its survey does not."""
+    """The links of all pages; `anchors` tells those of one."""
 
     def __init__(
         self,
-        surveys: Mapping[str, Survey],
+        surveyed: Container[str],
         tree: Tree,
         anchors: Callable[[str], AbstractSet[str]],
     ) -> None:
-        self._surveys = surveys
+        self._surveyed = surveyed
         self._tree = tree
         self._anchors = anchors
-        self._known: dict[tuple[str, str], str | None] = {}  # (folder, target) → page or file
+        self._folder = ""
+        self._known: dict[str, str | None] = {}  # target on the folder's pages → page or file
 
-    def all_fine(self, path: str) -> bool:
-        """Return whether every link of a page surely leads where it should."""
-        seen = self._surveys[path]
+    def all_fine(self, path: str, seen: Survey) -> bool:
+        """Return whether every link of a page, as it was seen, surely leads where it should."""
         if self._tree.site(path):
-            return (
-                self._leads(path, "link", seen.links)
-                and self._leads(path, "html", seen.raw)
-                and (not seen.refs or self._leads(path, "ref", seen.refs))
-            )
-        folder = dirname(path)
-        return all(self._fine(path, folder, target) for target in (*seen.links, *seen.raw))
+            kinds: tuple[tuple[LinkKind, Sequence[str]], ...]
+            kinds = ("link", seen.links), ("html", seen.raw), ("ref", seen.refs)
+            return all(self._leads(path, kind, {*targets}) for kind, targets in kinds)
+        folder = path.rpartition("/")[0]
+        if folder != self._folder:  # pages come in order: those of a folder one after the other
+            self._folder, self._known = folder, {}
+        return all(self._fine(path, target) for target in (*seen.links, *seen.raw))
 
     def _leads(self, path: str, kind: LinkKind, targets: AbstractSet[str]) -> bool:
         """Ask the resolver: what publishes the page has rules of its own."""
         page = self._tree.page(path)
         if page is None:
             return False
+        folder = path.rpartition("/")[0]
         for target in targets:
+            known = self._tree.resolved.get((folder, target))
+            if known and known.outcome in FINE:
+                continue
             if unquote(target) != unquote(target).strip():
                 return False
             link = Link(kind, target, "", _NOWHERE, None)
@@ -57,14 +60,13 @@ class Links:
                 return False
         return True
 
-    def _fine(self, path: str, folder: str, target: str) -> bool:
+    def _fine(self, path: str, target: str) -> bool:
         place, _, fragment = target.partition("#")
         if not place:
             return self._anchored(path, fragment)
-        key = (folder, place)
-        if key not in self._known:
-            self._known[key] = self._led_to(path, place)
-        led = self._known[key]
+        if place not in self._known:
+            self._known[place] = self._led_to(path, place)
+        led = self._known[place]
         return led is not None and (not led or not fragment or self._anchored(led, fragment))
 
     def _led_to(self, path: str, place: str) -> str | None:
@@ -82,16 +84,14 @@ class Links:
         if whole is None:
             return None
         if whole in self._tree.files:
-            return whole if whole in self._surveys else ""
+            return whole if whole in self._surveyed else ""
         if whole and whole not in self._tree.folders:
             return None
         hub = f"{whole}/{self._tree.hub}" if whole else self._tree.hub
-        return hub if hub in self._surveys else ""
+        return hub if hub in self._surveyed else ""
 
     def _anchored(self, path: str, fragment: str) -> bool:
         anchor = unquote(fragment)
         if anchor in ("", "top"):
             return True
-        seen = self._surveys[path].anchors
-        known = self._anchors(path) if seen is None else seen
-        return anchor in known or is_line(anchor)
+        return anchor in self._anchors(path) or is_line(anchor)

@@ -59,7 +59,6 @@ class Tree:
 
     files: AbstractSet[str]
     folders: AbstractSet[str]
-    folded: Mapping[str, str]  # casefolded path → path
     hub: str
     page: Callable[[str], Page | None]
     sites: tuple[Site, ...] = ()
@@ -68,10 +67,27 @@ class Tree:
         """Return the site that publishes the page at `path`, None for the forge."""
         if not self.sites:
             return None
-        folder = dirname(path)
+        folder = path.rpartition("/")[0]
         if folder not in self._sites:
             self._sites[folder] = site_of(self.sites, path)
         return self._sites[folder]
+
+    def marks(self, path: str) -> str:
+        """Return what the publisher of the page at `path` reads beside Markdown."""
+        site = self.site(path)
+        return site.marks if site else ""
+
+    def is_shared(self, path: str) -> bool:
+        """Return whether more than one site has the page at `path`."""
+        folder = path.rpartition("/")[0]
+        if folder not in self._shared:
+            self._shared[folder] = sum(site.owns(path) for site in self.sites) > 1
+        return self._shared[folder]
+
+    @cached_property
+    def resolved(self) -> dict[tuple[str, str], Target]:
+        """Where a target leads on all pages of a folder, where that rests on no more than both."""
+        return {}
 
     def addresses(self, site: Site) -> Addresses:
         """Return where the site's files stand."""
@@ -106,12 +122,21 @@ class Tree:
         return found
 
     @cached_property
+    def folded(self) -> Mapping[str, str]:
+        """Casefolded path → path."""
+        return {path.casefold(): path for path in sorted(self.folders) + sorted(self.files)}
+
+    @cached_property
     def named(self) -> Mapping[str, tuple[str, ...]]:
         """File name → paths of the files that have it."""
         found: dict[str, list[str]] = {}
         for path in self.files:
             found.setdefault(path.rpartition("/")[2], []).append(path)
         return {name: tuple(paths) for name, paths in found.items()}
+
+    @cached_property
+    def _shared(self) -> dict[str, bool]:
+        return {}
 
     @cached_property
     def _sites(self) -> dict[str, Site | None]:
@@ -132,10 +157,21 @@ class Tree:
 
 def resolve(tree: Tree, page: Page, link: Link) -> Target:
     """Return where `link` on `page` leads."""
-    target = link.target.strip()
-    site = tree.site(page.path)
     if link.kind == "wiki":
-        return _wiki(tree, page, target)
+        return _wiki(tree, page, link.target.strip())
+    key = page.path.rpartition("/")[0], link.target
+    known = tree.resolved.get(key)
+    if known is None:
+        site = tree.site(page.path)
+        known = _resolved(tree, site, page, link)
+        own = link.target.strip().startswith(("#", "?"))
+        if not own and (site is None or site.kind is SiteKind.DOCFX):
+            tree.resolved[key] = known
+    return known
+
+
+def _resolved(tree: Tree, site: Site | None, page: Page, link: Link) -> Target:
+    target = link.target.strip()
     if target.startswith("//") or SCHEME.match(target):
         return _outside(target)
     if (site and _TEMPLATE.search(target)) or is_placeholder(target):
@@ -170,6 +206,11 @@ def joined(page_path: str, target: str) -> str | None:
     """Return the path from the root that a target means on a page, None when it leaves."""
     if "\0" in target:
         return None
+    folder, rest = page_path.rpartition("/")[0], target
+    while folder and rest.startswith("../"):
+        folder, rest = folder.rpartition("/")[0], rest[3:]
+    if rest and rest[0] not in "./" and rest[-1] != "/" and "//" not in rest and "/." not in rest:
+        return f"{folder}/{rest}" if folder else rest
     base = target.lstrip("/") if target.startswith("/") else join(dirname(page_path), target)
     path = normpath(base) if base else "."
     if path == ".." or path.startswith("../"):

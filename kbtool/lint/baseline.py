@@ -6,11 +6,9 @@ line: who touches the line mends it. The digest, not the line, is written down: 
 must not be copied.
 """
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
 from kbtool.errors import UsageError
@@ -44,11 +42,14 @@ def entries(kb: KnowledgeBase, findings: Sequence[Finding]) -> tuple[Entry, ...]
 
 
 def _text(kb: KnowledgeBase, finding: Finding) -> str:
+    from hashlib import sha256
+
     page = kb.pages.get(finding.path)
     line = ""
     if page is not None:
         start = page.text.rfind("\n", 0, finding.span.start) + 1
-        line = " ".join(page.text[start:].partition("\n")[0].split())
+        end = page.text.find("\n", start)
+        line = " ".join(page.text[start : end if end >= 0 else None].split())
     return sha256(f"{line}\0{finding.about}".encode()).hexdigest()[:_DIGITS]
 
 
@@ -76,6 +77,8 @@ def compare(
 # ---------------------------------------------------------------------- the file
 def written(known: Iterable[Entry]) -> str:
     """Return the file: sorted, one entry a line, so that branches merge."""
+    import json
+
     lines = [
         json.dumps({"path": e.path, "rule": e.rule, "text": e.text}, ensure_ascii=False)
         for e in sorted(known)
@@ -90,6 +93,8 @@ def read(text: str, name: str) -> Counter[Entry]:
     Raises:
         UsageError: it is none.
     """
+    import json
+
     try:
         return Counter(_entries(json.loads(text)))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:

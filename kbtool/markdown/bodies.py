@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Final
 
 MARKS: Final = "!?="  # of admonitions, details, tabs
-_MAYBE: Final = re.compile(r"!!!|\?\?\?|===")
+_SIGNS: Final = ("!!!", "???", "===")
 _BEFORE: Final = r"(?:[ \t>]|(?:[-*+]|\d{1,9}[.)])[ \t])*"  # what may stand in front on its line
 _MARKER: Final = re.compile(
     rf"(?P<before>{_BEFORE})(?P<mark>!!!|\?\?\?\+?|===(?:\+!?|!\+?)?)(?P<rest>.*)"
@@ -33,7 +33,7 @@ def opened(text: str, marks: str = MARKS) -> str:
 
     The line of a mark becomes an item whose content stands four columns in, as the body does.
     """
-    if not marks or not _MAYBE.search(text):
+    if not marks or not any(sign in text for sign in _SIGNS):
         return text
     lines = text.split("\n")
     fence = ""

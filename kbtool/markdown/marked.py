@@ -11,11 +11,12 @@ from html import unescape
 from typing import Final
 
 from kbtool.markdown.bodies import opened
+from kbtool.markdown.door import html
 from kbtool.markdown.frontmatter import apart
 from kbtool.markdown.html import attributes
 from kbtool.markdown.page import Link, LinkKind
-from kbtool.markdown.parse import destination, html
-from kbtool.markdown.shortcodes import MARK, references
+from kbtool.markdown.parse import destination, references
+from kbtool.markdown.shortcodes import MARK
 from kbtool.text import Span
 
 _SIGN: Final = "kbq"  # letters and digits only, so that a mark is no markup whatever it stands by

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from kbtool.text import LineIndex, Span
 
@@ -138,6 +138,14 @@ class Head:
         return next((f for f in self.fields if f.name.casefold() == wanted), None)
 
 
+class Outline(NamedTuple):
+    """What sites make a page's anchors of, where that is all they make them of."""
+
+    headings: tuple[tuple[int, str], ...]  # level, text
+    ids: frozenset[str]  # of raw HTML
+    written: frozenset[str]  # ids of attribute lists, `{ #id }`, outside of code
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """One Markdown page: POSIX path from the root, its text (LF only), and what stands in it."""
@@ -162,3 +170,7 @@ class Page:
     def aims(self) -> tuple[Link, ...]:
         """The links, as far as where they lead counts: of each its kind, target and target span."""
         return self.links
+
+    def outline(self, _kind: str) -> Outline | None:
+        """Return what anchors are made of on a kind of site, if no more is to be looked at."""
+        return None

@@ -1,15 +1,11 @@
-"""Text → `Page`. The only door to pyromark.
-
-pyromark gives events with UTF-8 byte ranges; a page counts code points.
-"""
+"""Text → `Page`: pyromark's events, which have UTF-8 byte ranges; a page counts code points."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-import pyromark
-
 from kbtool.markdown.bodies import opened
+from kbtool.markdown.door import definitions, is_undefined, ranged
 from kbtool.markdown.frontmatter import apart, read_front_matter
 from kbtool.markdown.head import read_head
 from kbtool.markdown.html import attributes, comments
@@ -25,21 +21,12 @@ from kbtool.markdown.page import (
     Page,
     UndefinedReference,
 )
-from kbtool.markdown.shortcodes import MARK, references
+from kbtool.markdown.shortcodes import MARK, referred
 from kbtool.markdown.slug import Slugger
 from kbtool.text import LineIndex, Span
 
-_OPTIONS: Final = (
-    pyromark.Options.ENABLE_GFM
-    | pyromark.Options.ENABLE_TABLES
-    | pyromark.Options.ENABLE_FOOTNOTES
-    | pyromark.Options.ENABLE_STRIKETHROUGH
-    | pyromark.Options.ENABLE_TASKLISTS
-    | pyromark.Options.ENABLE_WIKILINKS
-)
 _CONTINUING: Final = bytes(range(0x80, 0xC0))  # a code point's second byte and those behind it
 _STRETCH: Final = 256  # bytes counted for one offset, at most
-_MAYBE_WIKI: Final = re.compile(r"\[\[(?:[^\n]|\n(?!\s*\n))*?\]\]")  # in one paragraph
 _BLOCKS: Final[Mapping[str, BlockKind]] = {
     "Paragraph": "paragraph",
     "BlockQuote": "quote",
@@ -52,7 +39,6 @@ _BLOCKS: Final[Mapping[str, BlockKind]] = {
 }
 _INLINE: Final = frozenset({"Emphasis", "Strong", "Strikethrough", "Link", "Image"})
 _AUTOLINKS: Final = frozenset({"Autolink", "Email"})
-_UNDEFINED: Final = frozenset({"Collapsed", "Reference"})
 
 
 def parse_page(path: str, text: str, marks: str = "") -> Page:
@@ -65,8 +51,8 @@ def parse_page(path: str, text: str, marks: str = "") -> Page:
     inner = opened(body, marks)
     reader = plain if inner == body else _read(inner)
     headings = tuple(reader.headings)
-    referred = references(body) if MARK in marks else ()
-    links = tuple(sorted((*reader.links, *referred), key=lambda link: link.span))
+    others = references(body) if MARK in marks else ()
+    links = tuple(sorted((*reader.links, *others), key=lambda link: link.span))
     blocks = tuple(reader.blocks)
     return Page(
         path=path,
@@ -93,33 +79,15 @@ def _read(body: str) -> "_Reader":
     return reader
 
 
-def html(text: str, missing: Callable[[Mapping[str, Any]], None] | None = None) -> str:
-    """Return the HTML of `text` (front matter blanked); `missing` hears of undefined references."""
-    return pyromark.html(text, options=_OPTIONS, broken_link_callback=missing)
-
-
-def is_undefined(found: Mapping[str, Any]) -> bool:
-    """Return whether what pyromark calls a broken link is a reference that must be defined."""
-    return found["link_type"] in _UNDEFINED and not found["reference"].startswith("^")
-
-
-def has_wiki_links(text: str) -> bool:
-    """Return whether `text` (front matter blanked) has a `[[wiki link]]` or `![[embed]]`."""
-    if "[[" not in text or not _MAYBE_WIKI.search(text):
-        return False
-    each: Any
-    for each in pyromark.events(text, options=_OPTIONS):
-        start = each.get("Start") if isinstance(each, dict) else None
-        link = start.get("Link") or start.get("Image") if isinstance(start, dict) else None
-        if link and isinstance(link["link_type"], dict):
-            return True
-    return False
+def references(text: str) -> Iterator[Link]:
+    """Yield the links that are Hugo's references."""
+    return (Link("ref", *each) for each in referred(text))
 
 
 def events(text: str) -> Iterator[tuple[Any, Span]]:
     """Yield pyromark's events of `text` (front matter blanked), each with its place."""
     at = offsets(text)
-    for event, where in pyromark.events_with_range(text, options=_OPTIONS):
+    for event, where in ranged(text):
         yield event, Span(at(where["start"]), at(where["end"]))
 
 
@@ -170,10 +138,7 @@ class _Reader:
     def read(self) -> None:
         """Read all events."""
         at = self.at
-        events = pyromark.events_with_range(
-            self.text, options=_OPTIONS, broken_link_callback=self._on_undefined
-        )
-        for event, where in events:
+        for event, where in ranged(self.text, self._on_undefined):
             start, end = at(where["start"]), at(where["end"])
             if isinstance(event, str):
                 self._on_mark(event, start, end)
@@ -334,9 +299,7 @@ class _Reader:
         if self._definitions is None:
             self._definitions = {
                 name.casefold(): self._defined_at(dict(found["span"]))
-                for name, found in pyromark.reference_definitions(
-                    self.text, options=_OPTIONS
-                ).items()
+                for name, found in definitions(self.text).items()
             }
         return self._definitions.get(label.casefold())
 

@@ -6,9 +6,8 @@ as `{{</* … */>}}`. Source: gohugo.io "Ref shortcode", "Relref shortcode", "Sh
 
 import re
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
-from kbtool.markdown.page import Link
 from kbtool.text import Span
 
 MARK: Final = "{"  # beside the `MARKS` of bodies
@@ -19,8 +18,17 @@ _ARGUMENT: Final = re.compile(
 _WORDS: Final = re.compile(r"\[(?P<words>[^\[\]\n]*)\]\([ \t]*<?\Z")
 
 
-def references(text: str) -> Iterator[Link]:
-    """Yield the links; those to a page in another language are not told from others' absence."""
+class Reference(NamedTuple):
+    """One of them: what it names, the words of the link it stands in, and where both stand."""
+
+    target: str
+    text: str
+    span: Span
+    target_span: Span
+
+
+def referred(text: str) -> Iterator[Reference]:
+    """Yield them; those to a page in another language are not told from others' absence."""
     for found in _REF.finditer(text) if "{{" in text else ():
         start = found.start(1 if found[1] is not None else 2)
         arguments = list(_ARGUMENT.finditer(text, start, found.end() - 3))
@@ -31,4 +39,4 @@ def references(text: str) -> Iterator[Link]:
             words = _WORDS.search(text, max(0, found.start() - 200), found.start())
             place = Span(*where.span(where.lastgroup))
             link_text = words["words"] if words else ""
-            yield Link("ref", where[where.lastgroup], link_text, Span(*found.span()), place)
+            yield Reference(where[where.lastgroup], link_text, Span(*found.span()), place)

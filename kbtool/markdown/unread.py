@@ -6,12 +6,19 @@ from typing import Any, Final
 
 from kbtool.markdown.frontmatter import apart, read_front_matter
 from kbtool.markdown.marked import aims
-from kbtool.markdown.page import Link, Page
+from kbtool.markdown.page import Link, Outline, Page
 from kbtool.markdown.parse import parse_page
+from kbtool.markdown.slug import Slugger
 from kbtool.markdown.survey import Survey
 from kbtool.text import LineIndex
 
 _FIELDS: Final = frozenset(field.name for field in fields(Page))
+
+
+def anchors(seen: Survey) -> frozenset[str]:
+    """Return the anchors of a page on the forge, whose headings are known."""
+    slugger = Slugger()
+    return seen.ids.union(slugger.unique(text) for _, text in seen.headings or ())
 
 
 class Unread(Page):
@@ -38,14 +45,20 @@ class Unread(Page):
         found = None if "links" in self._seen(self.path).shows else aims(self.text, self.marks)
         return self.links if found is None else found
 
+    def outline(self, kind: str) -> Outline | None:
+        """Return what anchors are made of on a kind of site, where the survey knows it."""
+        seen = self._seen(self.path)
+        known = None if seen.odd or seen.kind != kind else seen.headings
+        return None if known is None else Outline(known, seen.ids, seen.written)
+
     def __getattr__(self, name: str) -> Any:
         """Read what was asked for: its slot is empty."""
         if name == "text":
             object.__setattr__(self, name, self._source(self.path))
         elif name == "lines":
             object.__setattr__(self, name, LineIndex(self.text))
-        elif name == "anchors" and (known := self._seen(self.path).anchors) is not None:
-            object.__setattr__(self, name, known)
+        elif name == "anchors" and (seen := self._seen(self.path)).headings is not None:
+            object.__setattr__(self, name, anchors(seen))
         elif name == "front_matter":
             object.__setattr__(self, name, read_front_matter(apart(self.text)[0]))
         elif name in _FIELDS:

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from kbtool.graph.base import KnowledgeBase
-from kbtool.lint.baseline import entries
 from kbtool.lint.rule import Finding, Rule
 from kbtool.report.cover import Cover
 from kbtool.text import Span
@@ -49,7 +48,6 @@ class Shown:
     fixable: bool
     changes: tuple[Change, ...]
     source: str | None  # its line of the page, None where there is none
-    print: str  # what stays of it when lines move
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +68,7 @@ class Answer:
 
     def shown(self) -> tuple[Shown, ...]:
         """Return the findings, in their order."""
-        prints = entries(self.kb, self.findings)
-        return tuple(
-            _shown(self.kb, finding, self.cover, entry.text)
-            for finding, entry in zip(self.findings, prints, strict=True)
-        )
+        return tuple(_shown(self.kb, finding, self.cover) for finding in self.findings)
 
     def fails(self, severity: str) -> bool:
         """Return whether a finding of this severity fails the run."""
@@ -89,7 +83,7 @@ def place(kb: KnowledgeBase, path: str, span: Span) -> Place:
     return Place(*page.lines.position(span.start), *page.lines.position(span.end))
 
 
-def _shown(kb: KnowledgeBase, finding: Finding, cover: Cover, text: str) -> Shown:
+def _shown(kb: KnowledgeBase, finding: Finding, cover: Cover) -> Shown:
     where = place(kb, finding.path, finding.span)
     page = kb.pages.get(finding.path)
     secret = any(cover.shows(edit.new) for edit in finding.fix)
@@ -106,5 +100,4 @@ def _shown(kb: KnowledgeBase, finding: Finding, cover: Cover, text: str) -> Show
         if secret
         else tuple(Change(e.path, place(kb, e.path, e.span), e.new) for e in finding.fix),
         cover.line(page, where.line) if page and page.text else None,
-        text,
     )

@@ -9,6 +9,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from kbtool import __version__
+from kbtool.lint.baseline import Entry, entries
 from kbtool.lint.rule import Rule
 from kbtool.report.answer import Answer, Change, Place, Shown
 from kbtool.report.rules import why
@@ -58,16 +59,16 @@ def _rule(rule: Rule) -> dict[str, Any]:
 
 def _results(answer: Answer) -> Iterator[dict[str, Any]]:
     index = {rule.id: number for number, rule in enumerate(answer.rules)}
-    seen: Counter[tuple[str, str, str]] = Counter()
-    for each in answer.shown():
-        seen[each.path, each.rule, each.print] += 1
-        number = seen[each.path, each.rule, each.print]
+    seen: Counter[Entry] = Counter()
+    prints = entries(answer.kb, answer.findings)  # what stays of them when lines move
+    for each, entry in zip(answer.shown(), prints, strict=True):
+        seen[entry] += 1
         result: dict[str, Any] = {
             "ruleId": each.rule,
             "level": each.severity,
             "message": {"text": f"{each.message}\n{each.help}" if each.help else each.message},
             "locations": [{"physicalLocation": _location(answer, each)}],
-            "partialFingerprints": {PRINT: f"{each.print}:{number}"},
+            "partialFingerprints": {PRINT: f"{entry.text}:{seen[entry]}"},
         }
         if each.rule in index:
             result["ruleIndex"] = index[each.rule]

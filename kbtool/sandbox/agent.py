@@ -43,12 +43,13 @@ def line() -> None:
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     for text in source:
         request = json.loads(text)
-        archive = OWN / "archive"
+        archive = Path(request.get("to", OWN / "archive"))
         try:
             OWN.mkdir(mode=0o700, exist_ok=True)
+            archive.parent.mkdir(parents=True, exist_ok=True)
             take(source, archive, request.get("size", 0))
             answer = REQUESTS[request["op"]](request, archive)
-        except (OSError, KeyError) as error:
+        except (OSError, KeyError, StopIteration) as error:
             answer = {"error": f"{type(error).__name__}: {error}"}
         size = archive.stat().st_size if answer.get("archive") else 0
         sink.write(json.dumps({**answer, "size": size}).encode() + b"\n")
@@ -56,7 +57,8 @@ def line() -> None:
             with archive.open("rb") as file:
                 shutil.copyfileobj(file, sink)
         sink.flush()
-        archive.unlink(missing_ok=True)
+        if "to" not in request:
+            archive.unlink(missing_ok=True)
 
 
 def take(source: IO[bytes], archive: Path, size: int) -> None:
@@ -73,18 +75,51 @@ def take(source: IO[bytes], archive: Path, size: int) -> None:
 def enrol(request: Message, archive: Path) -> Message:
     """Become the guest of one sandbox: its keys in place of the image's, and its secret."""
     wake(request, archive)
-    for path, text in request["files"].items():
-        write(Path(path), text)
+    lay(request, archive)
+    for path, text in request["open"].items():
+        Path(path).write_text(text)
+    socket.sethostname(Path("/etc/hostname").read_text().strip())
+    if request["lan"]:
+        plug_in(**request["lan"])
     tell(["systemctl", "restart", "ssh"])
     return {}
 
 
-def tell(command: list[str], given: bytes = b"") -> None:
-    """Run a command of the guest to a good end."""
+def plug_in(card: str, name: str, becomes: str, address: str) -> None:
+    """Give the card between guests a name, and addresses of its own: all came with the image's."""
+    cards = Path("/sys/class/net").iterdir()
+    found = next(each.name for each in cards if (each / "address").read_text().strip() == card)
+    tell(["ip", "link", "set", "dev", found, "name", name])
+    tell(["ip", "link", "set", "dev", name, "address", becomes, "addrgenmode", "none"])
+    tell(["ip", "address", "add", f"{address}/24", "dev", name])
+    tell(["ip", "link", "set", "dev", name, "up"])
+
+
+def put(request: Message, archive: Path) -> Message:
+    """Have taken a file, and give it its mode."""
+    archive.chmod(request["mode"])
+    return {}
+
+
+def lay(request: Message, _archive: Path) -> Message:
+    """Write files that are closed to others."""
+    for path, text in request["files"].items():
+        write(Path(path), text)
+    return {}
+
+
+def do(request: Message, _archive: Path) -> Message:
+    """Run a command as root, and give back what it prints."""
+    return {"said": tell(request["command"])}
+
+
+def tell(command: list[str], given: bytes = b"") -> str:
+    """Run a command of the guest to a good end; return what it prints."""
     done = subprocess.run(command, input=given, capture_output=True, check=False)
     if done.returncode != 0:
         said = done.stderr.decode(errors="replace").strip()[-300:]
         raise OSError(f"{command[0]}: exit {done.returncode}: {said}")
+    return done.stdout.decode(errors="replace")
 
 
 def write(path: Path, text: str) -> None:
@@ -189,6 +224,9 @@ REQUESTS: dict[str, Callable[[Message, Path], Message]] = {
     "wake": wake,
     "prove": prove,
     "reach": reach,
+    "put": put,
+    "lay": lay,
+    "do": do,
     "begin": begin,
     "end": end,
 }

@@ -70,7 +70,8 @@ done
 /bin/busybox umount /proc
 exec /bin/busybox switch_root /root "${start:-/sbin/init}"
 """
-# What a package manager does after unpacking, where the packages' own programs can run.
+# What a package manager does after unpacking, where the packages' own programs can run. But for
+# compiling Python's packages, which takes half of the time here: Python does it where one is used.
 _CONFIGURE: Final = """#!/bin/sh
 export PATH=/usr/sbin:/usr/bin DEBIAN_FRONTEND=noninteractive LC_ALL=C
 mount -t proc proc /proc
@@ -80,13 +81,17 @@ date -s "@$now"
 ln -sf mawk /usr/bin/awk
 printf '#!/bin/sh\\nexit 101\\n' > /usr/sbin/policy-rc.d
 chmod 755 /usr/sbin/policy-rc.d
+mv /usr/bin/py3compile /usr/bin/py3compile.kept
+ln -s true /usr/bin/py3compile
 dpkg --configure --force-depends base-passwd base-files
 dpkg --configure -a
+mv /usr/bin/py3compile.kept /usr/bin/py3compile
 rm /usr/sbin/policy-rc.d
 left=$(dpkg --audit)
 depmod
 systemd-machine-id-setup
 cp -a /overlay/. /
+systemctl disable {unwanted}
 systemctl enable {services}
 useradd --uid 1000 --home-dir /kb/home --shell /bin/bash kb
 rm -r /overlay /configure
@@ -265,8 +270,9 @@ class _Oven:
     def _disk(self) -> None:
         tree, guest = self.folder / "tree", self.guest
         shutil.copytree(guest.overlay, tree / "overlay", symlinks=True)
-        services = " ".join(guest.enable)
-        script = _CONFIGURE.replace("{services}", services).replace("{configured}", _CONFIGURED)
+        script = _CONFIGURE.replace("{configured}", _CONFIGURED)
+        script = script.replace("{services}", " ".join(guest.enable))
+        script = script.replace("{unwanted}", " ".join(guest.disable))
         (tree / "configure").write_text(script, encoding="ascii")
         (tree / "configure").chmod(0o755)
         tree.chmod(0o755)

@@ -21,6 +21,7 @@ DATA_MAX: Final = 1 << 30  # bytes all servers of a sandbox can hold, in memory
 SECRETS: Final = "/run/secrets"  # inside the cells of steps
 PROGRAMS: Final = "/opt/kb"  # inside all cells: the control plane's programs, where there are some
 IMAGES: Final = "/opt/guests"  # inside the outer cell: a folder for each guest
+BROUGHT: Final = "/opt/brought"  # inside the outer cell: files that guests are to have, by name
 _LINKED: Final = ("/bin", "/sbin", "/lib", "/lib32", "/lib64")
 _ETC: Final = ("/etc/alternatives",)
 
@@ -103,12 +104,12 @@ def outer(
     sandbox: str,
     info_fd: int,
     programs: Path | None = None,
-    images: Mapping[str, Path] = MappingProxyType({}),
+    shown: Mapping[str, Path] = MappingProxyType({}),
 ) -> Argv:
     """Return the command line of the supervisor's cell.
 
-    `folder` appears as /sb, `programs` as /opt/kb, in all cells within too; the images of guests
-    below /opt/guests, by name.
+    `folder` appears as /sb, `programs` as /opt/kb, in all cells within too; `shown` (inside →
+    outside) where it says.
 
     A user gets a user namespace. Root keeps the real one, so that the supervisor can give up to a
     real unprivileged uid, and gets its process namespace from unshare(1): bubblewrap as root
@@ -125,8 +126,8 @@ def outer(
         own = ["--proc", "/proc"]
     mounts = ["--dev", "/dev", *own, "--perms", "1777", "--size", str(16 << 20), "--tmpfs", "/tmp"]  # noqa: S108
     binds = _programs(str(programs)) if programs else []
-    for name, image in images.items():
-        binds += [*_parents([f"{IMAGES}/NAME"]), "--ro-bind", str(image), f"{IMAGES}/{name}"]
+    for inside, outside in shown.items():
+        binds += [*_parents([inside]), "--ro-bind", str(outside), inside]
     binds += ["--bind", str(folder), HOME, "--chdir", "/"]
     # Open to all, in a folder open to the sandbox's own uid alone.
     binds += ["--perms", "1777", "--size", str(DATA_MAX), "--tmpfs", f"{HOME}/data"]

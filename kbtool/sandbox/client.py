@@ -110,7 +110,11 @@ class LiveSandbox:
             profile=self.profile.name,
             parts=parts,
             layers=layers,
-            components=(*self.profile.components, *self.profile.models),
+            components=(
+                *self.profile.components,
+                *self.profile.models,
+                *self.profile.workloads,
+            ),
             secrets=tuple(self.profile.secrets),
             faults=tuple(self.profile.faults),
             hosts=tuple(self.profile.hosts),

@@ -28,7 +28,10 @@ API: Final = "k3d.io/v1alpha5"
 TOKENS: Final = "/etc/kbtool/tokens.csv"
 MEMORY: Final = "2g"  # of each node
 PROCESSES: Final = "4096"
+SHARED: Final = "/k3d/images"  # the volume that k3d gives to all nodes of a cluster
+SERVICES: Final = "198.18.0.0/24"  # RFC 2544: benchmark range, no LAN's
 LABEL: Final = "kbtool.sandbox"
+CONTENT: Final = "kbtool.content"
 _ANSI: Final = re.compile(r"\x1b\[[0-9;]*m")
 _TROUBLE: Final = re.compile(r"^(?:ERRO|FATA)\[\d+\]\s*(.+?)\s*$", re.MULTILINE)
 # Nothing is pulled while a sandbox runs, and these would be.
@@ -68,6 +71,7 @@ def configuration(part: K3d, sandbox: str, tokens: str) -> str:
     arguments += [
         (f"--kube-apiserver-arg=token-auth-file={TOKENS}", filters[server]),
         (f"--disable={_BUNDLED}", filters[server]),
+        (f"--service-cidr={SERVICES}", filters[server]),
     ]
     label = {"label": f"{LABEL}={sandbox}", "nodeFilters": ["all"]}
     config = {
@@ -76,7 +80,7 @@ def configuration(part: K3d, sandbox: str, tokens: str) -> str:
         "metadata": {"name": cluster_name(sandbox)},
         "servers": 1,
         "agents": len(part.nodes) - 1,
-        "image": part.image,
+        "image": part.node_image,
         "kubeAPI": {"host": "127.0.0.1", "hostIP": "127.0.0.1"},
         "files": [{"source": tokens, "destination": TOKENS, "nodeFilters": filters[server]}],
         "options": {
@@ -96,6 +100,14 @@ class Cluster:
     port: int
     ca: bytes
     nodes: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A cluster's network: where it meets this machine, and the addresses of its nodes."""
+
+    gateway: str
+    nodes: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,10 +186,17 @@ class Engine:
             port = self._proven(nodes)
             limits = ("--memory", MEMORY, "--memory-swap", MEMORY, "--pids-limit", PROCESSES)
             self.ask(self.docker, "update", *limits, *nodes.values())
+            self._bring(part, name)
             return Cluster(port, self._authority(name), nodes)
         except BaseException:
             self.remove(sandbox)
             raise
+
+    def _bring(self, part: K3d, name: str) -> None:
+        """Give the nodes their images; by k3d's `direct` way no helper lives for it."""
+        if part.brought:
+            load = ("image", "import", "--mode", "direct", "--cluster", name, *part.brought)
+            self.ask(self.k3d, *load, timeout=600)
 
     def _proven(self, nodes: Mapping[str, str]) -> int:
         """Return the API's port, having looked at each node for something of the host."""
@@ -234,7 +253,57 @@ class Engine:
         lines = self.ask(self.docker, *form).splitlines()
         return [line.split()[0].lstrip("/") for line in lines if line.endswith(" true")]
 
+    def network(self, sandbox: str, nodes: Sequence[str]) -> Network:
+        """Return a cluster's network as it is now: a node that was started again may have moved."""
+        name = f"k3d-{cluster_name(sandbox)}"
+        found = json.loads(self.ask(self.docker, "inspect", *nodes))
+        seen = [each["NetworkSettings"]["Networks"][name] for each in found]
+        gateway = next((each["Gateway"] for each in seen if each["Gateway"]), "")
+        return Network(gateway, frozenset(each["IPAddress"] for each in seen) - {""})
+
+    def lay_out(self, container: str, host: str, folders: Sequence[str]) -> None:
+        """Put a host's folders where all nodes, and so a part in a pod, can see those of all hosts.
+
+        What lies below /dev does not outlive a node.
+        """
+        lines = []
+        for folder in folders:
+            own = f"{SHARED}/hosts/{host}{folder}"
+            lines += [f"rm -rf {own}"] if folder.startswith("/dev/") else []
+            lines += [f"mkdir -p {own} {os.path.dirname(folder)}", f"ln -sfn {own} {folder}"]
+        self.ask(self.docker, "exec", container, "sh", "-euc", "; ".join(lines))
+
     # ------------------------------------------------------------------ images
+    def build(
+        self, context: bytes, content: str, *names: str, arguments: Mapping[str, str]
+    ) -> None:
+        """Make an image from a tar archive with a Dockerfile; what it is made of becomes a label.
+
+        Raises:
+            SandboxError: it could not be made.
+        """
+        options = [f"--tag={name}" for name in names]
+        options += [f"--build-arg={key}={value}" for key, value in arguments.items()]
+        label = f"--label={CONTENT}={content}"
+        self.ask(self.docker, "build", "--quiet", label, *options, "-", stdin=context, timeout=1800)
+
+    def content(self, image: str) -> str:
+        """Return what a built image says it was made of, "" where it does not.
+
+        Raises:
+            SandboxError: it is not here.
+        """
+        form = f'{{{{index .Config.Labels "{CONTENT}"}}}}'
+        return self.ask(self.docker, "image", "inspect", "--format", form, image).strip()
+
+    def identity(self, image: str) -> str:
+        """Return the engine's own name of an image's content.
+
+        Raises:
+            SandboxError: it is not here.
+        """
+        return self.ask(self.docker, "image", "inspect", "--format", "{{.Id}}", image).strip()
+
     def digest(self, image: str) -> str:
         """Return the digest an image that is here was pulled by, "" of one that was loaded.
 
@@ -245,17 +314,20 @@ class Engine:
         pulled = self.ask(self.docker, *form).split()
         return pulled[0].partition("@")[2] if pulled else ""
 
-    def pull(self, image: str, digest: str) -> None:
+    def pull(self, image: str, digest: str, platform: str = "") -> None:
         """Get an image, by its digest where one is known, and give it its tag.
+
+        `platform` is another one than the engine's own.
 
         Raises:
             SandboxError: it could not be had.
         """
+        which = ("--platform", platform) if platform else ()
         if not digest:
-            self.ask(self.docker, "pull", "--quiet", image, timeout=1800)
+            self.ask(self.docker, "pull", "--quiet", *which, image, timeout=1800)
             return
         exact = f"{image.rpartition(':')[0]}@{digest}"
-        self.ask(self.docker, "pull", "--quiet", exact, timeout=1800)
+        self.ask(self.docker, "pull", "--quiet", *which, exact, timeout=1800)
         self.ask(self.docker, "tag", exact, image)
 
 

@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -24,7 +24,7 @@ EMULATOR: Final = "qemu-system-aarch64"
 RUNNING: Final = (EMULATOR, "qemu-img", "ssh", "ssh-keygen")
 FILES: Final = ("disk.qcow2", "memory", "kernel", "initrd", "key", "host.pub", "about.json")
 SSH_PORT: Final = 2222  # on the loopback of the emulator's own cell
-_FORMAT: Final = "1"  # of an image: a new one is made when `baking` changes what it holds
+_FORMAT: Final = "2"  # of an image: a new one is made when `baking` changes what it holds
 _PATH: Final = "/usr/sbin:/usr/bin:/sbin:/bin"
 _DEBIAN: Final[Mapping[str, str]] = {  # program → the Debian package that has it
     EMULATOR: "qemu-system-arm",
@@ -122,14 +122,19 @@ def require(guest: Guest) -> Image:
 
 
 # ---------------------------------------------------------------------- the machine
-def machine(guest: Guest, image: str, disk: str, monitor: str) -> list[str]:
+def machine(
+    guest: Guest, image: str, disk: str, monitor: str, lan: str = "", ports: Sequence[int] = ()
+) -> list[str]:
     """Return the emulator's command line: no device but these, no way out but in by ssh.
 
-    Always by emulation, on every processor: memory that was prepared so can be loaded only so.
+    `lan` is the folder with the guest's port of the network between guests; without it the second
+    card has no cable. It is there all the same, and the processor is emulated everywhere: memory
+    that was prepared so can be loaded by nothing else. `ports` are further ways in, to the same.
     """
     start = "console=ttyAMA0 quiet panic=-1 systemd.show_status=0 systemd.firstboot=off"
     start += " systemd.mask=serial-getty@ttyAMA0.service"
-    forward = f"hostfwd=tcp:127.0.0.1:{SSH_PORT}-:22"
+    ways = {SSH_PORT: 22, **{port: port for port in ports}}
+    forward = ",".join(f"hostfwd=tcp:127.0.0.1:{here}-:{there}" for here, there in ways.items())
     return [
         *(EMULATOR, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
         *("-machine", "virt", "-cpu", "cortex-a57", "-accel", "tcg,thread=multi"),
@@ -138,12 +143,19 @@ def machine(guest: Guest, image: str, disk: str, monitor: str) -> list[str]:
         *("-drive", f"if=none,id=disk,file={disk},format=qcow2,cache=unsafe,discard=unmap"),
         *("-device", "virtio-blk-pci,drive=disk", "-device", "virtio-rng-pci"),
         *("-netdev", f"user,id=net,{RESTRICTION},ipv6=off,{forward}"),
-        *("-device", "virtio-net-pci,netdev=net,romfile="),
+        *("-device", f"virtio-net-pci,netdev=net,mac={CARDS[0]},romfile="),
+        *(("-netdev", _CABLE.format(lan)) if lan else ()),
+        *("-device", f"virtio-net-pci,{'netdev=lan,' if lan else ''}mac={CARDS[1]},romfile="),
         *("-chardev", "stdio,id=log,signal=off", "-serial", "chardev:log"),
         *("-qmp", f"unix:{monitor},server=on,wait=off"),
     ]
 
 
+# Datagrams: whoever ends and comes again at either end finds the other one as it was.
+_CABLE: Final = (
+    "dgram,id=lan,local.type=unix,local.path={0}/guest,remote.type=unix,remote.path={0}/hub"
+)
+CARDS: Final = ("02:00:00:00:00:01", "02:00:00:00:00:02")  # as the image knows them
 RESTRICTION: Final = "restrict=on"  # the guest reaches nothing, the cell's own loopback included
 
 

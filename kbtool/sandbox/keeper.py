@@ -2,7 +2,8 @@
 
 Docker's socket never enters a cell. What is inside asks here, over two unix sockets in the
 sandbox's folder: one leads to the cluster's API, the other takes a closed list of requests about
-this one cluster, one JSON object a line. When the supervisor is gone, the cluster goes, and then
+this one cluster, one JSON object a line. The other way it leads the cluster's nodes, and nobody
+else, to the doors that the profile names. When the supervisor is gone, the cluster goes, and then
 the keeper.
 """
 
@@ -22,6 +23,7 @@ from kbtool.sandbox.door import pump
 from kbtool.sandbox.engine import (
     Cluster,
     Engine,
+    Network,
     cluster_name,
     containers,
     kill_command,
@@ -29,7 +31,7 @@ from kbtool.sandbox.engine import (
     step_command,
 )
 from kbtool.sandbox.process import Proc
-from kbtool.sandbox.profile import K3d
+from kbtool.sandbox.profile import K3d, part_from_json
 
 BOOT: Final = "keeper.json"  # in the sandbox's folder
 FOLDER: Final = "keeper"  # below the cell's folder: what is seen inside
@@ -44,13 +46,16 @@ class Keeper:
 
     def __init__(self, boot: Mapping[str, Any]) -> None:
         self.sandbox: str = boot["id"]
-        self.part = K3d(**{**boot["part"], "users": tuple(boot["part"]["users"])})
+        self.part = _cluster_part(boot["part"])
+        self.reach: Mapping[str, tuple[int, str]] = boot["reach"]
         self.hosts: Mapping[str, tuple[str, ...]] = boot["hosts"]
         self.engine = Engine.found(Path(boot["home"]))
         self.nodes = containers(self.part, cluster_name(self.sandbox))
         self.cluster: Cluster | None = None
         self._steps = 0
         self._api: asyncio.Server | None = None
+        self._outlets: list[asyncio.Server] = []
+        self._peers: frozenset[str] = frozenset()  # who may use the outlets
 
     async def serve(self, supervisor: Callable[[], bool]) -> None:
         """Answer until the supervisor is gone; then remove the cluster."""
@@ -94,12 +99,57 @@ class Keeper:
         await asyncio.to_thread(self.engine.remove, self.sandbox)
         tokens = request["tokens"].encode()
         made = await asyncio.to_thread(self.engine.create, self.part, self.sandbox, tokens)
-        for host, folders in self.hosts.items():
-            make = ("exec", self.nodes[host], "mkdir", "-p", *folders)
-            await asyncio.to_thread(self.engine.ask, self.engine.docker, *make)
+        await self._lay_out()
         self.cluster = made
         await self._open_api()
-        return {"ca": made.ca.decode("ascii")}
+        return {"ca": made.ca.decode("ascii"), "gateway": await self._open_outlets()}
+
+    async def _lay_out(self) -> None:
+        for host, folders in self.hosts.items():
+            await asyncio.to_thread(self.engine.lay_out, self.nodes[host], host, folders)
+
+    # ------------------------------------------------------------------ the way out of the cluster
+    async def _open_outlets(self) -> str:
+        """Listen at the gateway of the cluster's network for what its pods may reach; return it."""
+        for outlet in self._outlets:
+            outlet.close()
+        network = await self._learn_peers()
+        self._outlets = [
+            await self._outlet(network.gateway, port, door) for port, door in self.reach.values()
+        ]
+        return network.gateway
+
+    async def _learn_peers(self) -> Network:
+        nodes = list(self.nodes.values())
+        network = await asyncio.to_thread(self.engine.network, self.sandbox, nodes)
+        self._peers = network.nodes
+        return network
+
+    async def _outlet(self, gateway: str, port: int, door: str) -> asyncio.Server:
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await self._to_door(door, reader, writer)
+
+        try:
+            return await asyncio.start_server(serve, gateway, port)
+        except OSError as error:
+            raise SandboxError(
+                f"the gateway of the cluster's network is not this machine's: {error.strerror}",
+                "the engine must run on this machine itself, not in a virtual one of its own",
+            ) from error
+
+    async def _to_door(
+        self, door: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """Lead a node to a door; nobody else, although others may reach the address."""
+        if writer.get_extra_info("peername")[0] not in self._peers:
+            writer.close()
+            return
+        try:
+            there, back = await asyncio.open_unix_connection(door)
+        except OSError:
+            writer.close()
+            return
+        await asyncio.gather(pump(reader, back), pump(there, writer))
 
     async def _open_api(self) -> None:
         self._api = await _listen(self._to_api, API)
@@ -134,6 +184,8 @@ class Keeper:
 
     async def _start(self, request: Message) -> Message:
         await asyncio.to_thread(self.engine.start, *self._chosen(request))
+        await self._learn_peers()
+        await self._lay_out()
         return {}
 
     async def _running(self, _request: Message) -> Message:
@@ -179,6 +231,13 @@ class Keeper:
             await _send(writer, {"error": error.message, "hint": error.hint})
         finally:
             writer.close()
+
+
+def _cluster_part(data: Mapping[str, Any]) -> K3d:
+    part = part_from_json(data)
+    if not isinstance(part, K3d):
+        raise SandboxError(f"{part.name} is no cluster outside")
+    return part
 
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from kbtool.errors import KbError, MissingExtra, RequirementError, SandboxError, UsageError
-from kbtool.sandbox import assets, image
+from kbtool.sandbox import archives, assets, downloads, image
 from kbtool.sandbox.bubblewrap import find_bwrap
-from kbtool.sandbox.cell import outer, package_folder, read_info
+from kbtool.sandbox.cell import BROUGHT, IMAGES, outer, package_folder, read_info
 from kbtool.sandbox.needs import cannot_start, modules_of, programs_of, require_engine
 from kbtool.sandbox.outside import has_cluster, remove_cluster, start_keeper
 from kbtool.sandbox.process import MARK, Proc, end, proc
@@ -81,7 +81,6 @@ def environment(profile: Profile) -> str:
 def _start(
     entry: Entry, profile: Profile, old: Record | None, *, ephemeral: bool, progress: Progress
 ) -> Record:
-    refuse_missing(profile)
     for package in modules_of(profile):
         package_folder(package)
     bwrap = find_bwrap()
@@ -96,6 +95,7 @@ def _start(
     boot = {"id": identifier, "name": entry.name, "uid": uid, "bwrap": bwrap}
     boot |= {"ephemeral": ephemeral, "profile": profile.to_json()}
     boot["programs"] = assets.versions(programs) if programs else {}
+    brought = _brought(profile)
     images = {name: image.require(guest) for name, guest in profile.guests.items()}
     boot["guests"] = {name: dict(each.versions) for name, each in images.items()}
     (entry.cell / "boot.json").write_text(json.dumps(boot), encoding="utf-8")
@@ -104,8 +104,9 @@ def _start(
             os.chown(path, uid, uid)
     if profile.cluster:
         start_keeper(entry, profile, identifier)
-    folders = {name: each.folder for name, each in images.items()}
-    process, supervisor = _spawn(entry, bwrap, identifier, programs, folders, ephemeral=ephemeral)
+    shown = {f"{IMAGES}/{name}": each.folder for name, each in images.items()}
+    shown |= {f"{BROUGHT}/{name}": path for name, path in brought.items()}
+    process, supervisor = _spawn(entry, bwrap, identifier, programs, shown, ephemeral=ephemeral)
     digest = environment(profile)
     record = Record(
         identifier, entry.name, profile.name, uid, supervisor, ephemeral, digest, complete=False
@@ -133,14 +134,16 @@ def _start(
 _CHILDREN: Final[dict[int, "subprocess.Popen[bytes]"]] = {}
 
 
-def refuse_missing(profile: Profile) -> None:
-    """Refuse a profile that wants what no code here can bring.
+def _brought(profile: Profile) -> dict[str, Path]:
+    """Return the files that are to be brought into guests, by the name they have until then.
 
     Raises:
-        NoGuest: it does.
+        RequirementError: some are not here.
     """
-    if profile.missing:
-        raise image.NoGuest(f"profile {profile.name} wants what cannot be had here")
+    found = downloads.require(profile.downloads) if profile.downloads else {}
+    for part in profile.compositions:
+        found |= {archives.file_name(name): path for name, path in archives.require(part).items()}
+    return found
 
 
 def _spawn(
@@ -148,7 +151,7 @@ def _spawn(
     bwrap: str,
     identifier: str,
     programs: Path | None,
-    images: Mapping[str, Path],
+    shown: Mapping[str, Path],
     *,
     ephemeral: bool,
 ) -> "tuple[subprocess.Popen[bytes], Proc]":
@@ -157,7 +160,7 @@ def _spawn(
     reader, writer = os.pipe()
     with (entry.folder / "supervisor.log").open("ab") as log:
         process = subprocess.Popen(
-            outer(bwrap, entry.cell, command, identifier, writer, programs, images),
+            outer(bwrap, entry.cell, command, identifier, writer, programs, shown),
             stdin=subprocess.PIPE if ephemeral else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=log,

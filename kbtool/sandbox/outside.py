@@ -4,11 +4,15 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
 from kbtool.errors import SandboxError
+from kbtool.sandbox.components.openbao import OpenBaoServer
+from kbtool.sandbox.components.postgres import PostgresServer
+from kbtool.sandbox.components.server import Server
 from kbtool.sandbox.engine import Engine
 from kbtool.sandbox.keeper import BOOT, FOLDER
 from kbtool.sandbox.process import MARK, proc
@@ -38,6 +42,7 @@ def start_keeper(entry: Entry, profile: Profile, identifier: str) -> None:
     folder.chmod(0o755)
     part, launcher = asdict(profile.cluster), proc(os.getpid())
     boot = {"id": identifier, "part": part, "hosts": profile.hosts, "home": str(home)}
+    boot |= {"reach": {name: _door(profile, name) for name in profile.cluster.reach}}
     boot |= {"launcher": asdict(launcher) if launcher else {}}
     (entry.folder / BOOT).write_text(json.dumps(boot), encoding="utf-8")
     environment = Engine.found(home).environment() | {MARK: identifier}
@@ -59,6 +64,13 @@ def start_keeper(entry: Entry, profile: Profile, identifier: str) -> None:
     _KEEPERS[entry.name] = keeper
 
 
+def _door(profile: Profile, name: str) -> tuple[int, str]:
+    """Return a component's port, and its door as the keeper finds it from its folder."""
+    server = _SERVERS[profile.components[name].kind]
+    return server.port, f"../d/{name}/{server.socket_name}"
+
+
+_SERVERS: Final[Mapping[str, type[Server]]] = {"openbao": OpenBaoServer, "postgres": PostgresServer}
 _KEEPERS: Final[dict[str, "subprocess.Popen[bytes]"]] = {}  # our own children, to take leave of
 
 

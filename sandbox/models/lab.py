@@ -15,6 +15,7 @@ from urllib3.exceptions import HTTPError
 
 PERIOD = 0.2
 HOSTS = Path("/kb/hosts")
+_KUBECONFIG = Path("/kb/kubeconfig")
 _DATA = Path("/kb/data")
 READY, PAUSE, PAUSED = (_DATA / name for name in ("ready", "pause", "paused"))
 Object = dict[str, Any]
@@ -80,9 +81,12 @@ def _holds(each: Any, change: Any) -> bool:
 
 
 def connect() -> None:
-    """Use the kubeconfig of the cell; a call that is refused is not tried again here."""
+    """Use the kubeconfig of the cell, in a pod its account; what is refused is not tried again."""
     settings = client.Configuration()
-    config.load_kube_config("/kb/kubeconfig", client_configuration=settings)
+    if _KUBECONFIG.exists():
+        config.load_kube_config(str(_KUBECONFIG), client_configuration=settings)
+    else:
+        config.load_incluster_config(client_configuration=settings)
     settings.retries = False
     client.Configuration.set_default(settings)
 

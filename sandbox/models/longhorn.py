@@ -21,9 +21,9 @@ import beneath
 from beneath import Refused, plain
 from kubernetes import client
 from lab import HOSTS, MALFORMED, Kind, Object, connect, run, tell
+from tickets import LABEL
 
 GROUP = ("longhorn.io", "v1beta2")
-LABEL = "longhornvolume"
 HEAD = "volume-head-000.img"
 BLOCK = 4096
 GRACE = 10  # seconds

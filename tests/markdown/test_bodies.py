@@ -35,7 +35,7 @@ def ours(text):
     seen, known = survey(text), aims(text, MARKS)
     inside = [link for link in links if link.target and not OUTSIDE.match(link.target)]
     targets = {unquote(link.target) for link in inside}
-    assert targets <= set(map(unquote, seen.links | seen.raw)) or "links" in seen.shows
+    assert targets <= set(map(unquote, seen.links + seen.raw)) or "links" in seen.shows
     assert known is None or {link.target_span for link in inside} <= {k.target_span for k in known}
     return sorted(link.target for link in links)
 

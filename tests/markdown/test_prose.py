@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kbtool.markdown.door import OPTIONS
 from kbtool.markdown.frontmatter import apart
-from kbtool.markdown.parse import _OPTIONS, offsets, parse_page
+from kbtool.markdown.parse import offsets, parse_page
 from kbtool.markdown.prose import CLOSE, OBJECT, OPEN, prose, words
 
 
@@ -53,7 +54,7 @@ def test_every_code_span_of_the_corpora_is_blanked(corpus):
         text = path.read_text("utf-8").replace("\r\n", "\n")
         body, left = apart(text)[1], shown(text)
         at = offsets(body)
-        for event, where in pyromark.events_with_range(body, options=_OPTIONS):
+        for event, where in pyromark.events_with_range(body, options=OPTIONS):
             if isinstance(event, dict) and "Code" in event and left[at(where["start"])] != OBJECT:
                 missed.append((path, where))
     assert missed == []

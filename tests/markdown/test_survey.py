@@ -7,12 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kbtool.graph.anchors import anchors as made
+from kbtool.graph.anchors import included
+from kbtool.graph.site import Mount, Site, SiteKind, Slugs
 from kbtool.markdown.bodies import MARKS
 from kbtool.markdown.marked import aims
 from kbtool.markdown.parse import parse_page
 from kbtool.markdown.shortcodes import MARK
 from kbtool.markdown.survey import survey
-from kbtool.markdown.unread import Unread
+from kbtool.markdown.unread import Unread, anchors
 
 PIECES = [
     *(
@@ -53,7 +56,18 @@ PIECES = [
     ),
     *('<a href="h.md">', "<img src='i.png'>", '<a id="x">', '<p name="n">', "<a NAME=m>", "</a>"),
     *("<h2>raw</h2>", '<h2 id="q">raw</h2>', "<!-- ", " -->", "<!-- kb-ignore KB101: x -->", "<b"),
-    *('<a <!-- x --> href="y.md">', "<div>\n", "</div>\n", '<a\nhref="n.md"\n>', "<code>", "<"),
+    *(
+        '<a <!-- x --> href="y.md">',
+        "<div>\n",
+        "</div>\n",
+        '<a\nhref="n.md"\n>',
+        "<code>",
+        "<",
+        '<dfn title="x">',
+        '<b title="{ #id }">',
+        "<IMG src='i'>",
+        "</dfn>",
+    ),
     *(
         "[^1]",
         "[^1]: note\n",
@@ -77,6 +91,24 @@ PIECES = [
         "L12",
         "C:\\x",
         "file:x",
+    ),
+    *("{ #id }", "{: .c #id }", "`{ #id }`", "{", "}", " #id", "{#é}", "{ #a&b }", "&#123;", "\\{"),
+    *(
+        "{ .c **x** #id }",
+        "!!! note\n",
+        "    ## In\n",
+        "--8<-- 'a'\n",
+        "{! x !}",
+        "[!INCLUDE ",
+        "===! ",
+    ),
+    *(
+        "import A from './a.mdx'\n",
+        "{{< include",
+        "# h { #id }\n",
+        "`![a]`",
+        "    { #id }\n",
+        "![{ #id }](i)",
     ),
     *("*", "**", "_", "~~", "===\n", "\u00a0", "\u0301", "😀", "{#id}", "TODO", "]: ", "(", ")"),
     *(
@@ -103,15 +135,15 @@ def written(target):
 @given(TEXTS, st.sampled_from(["", MARKS, MARK]))
 def test_a_survey_shows_all_that_could_be_reported(text, marks):
     seen, page = survey(text), parse_page("a.md", text, marks)
-    if seen.anchors is not None:
-        assert seen.anchors == page.anchors
+    if seen.headings is not None:
+        assert anchors(seen) == page.anchors
     assert_shown(seen, page)
 
 
 def assert_shown(seen, page):
     if "links" not in seen.shows:
         assert set(map(written, targets(page.links))) <= set(
-            map(written, seen.links | seen.raw | seen.refs)
+            map(written, seen.links + seen.raw + seen.refs)
         )
         assert not any(link.kind == "wiki" for link in page.links)
     if "references" not in seen.shows:
@@ -177,6 +209,42 @@ def test_an_unread_page_is_the_page(text, marks):
             assert getattr(unread, name) == getattr(page, name)
 
 
+SITES = [
+    Site(kind, "s", (Mount(""),), slugs=slugs, attributes=attributes, marks=marks)
+    for kind, slugs, attributes, marks in (
+        (SiteKind.MKDOCS, Slugs.TOC, True, MARKS),
+        (SiteKind.MKDOCS, Slugs.PYMDOWNX, False, ""),
+        (SiteKind.HUGO, Slugs.HUGO, True, MARK),
+        (SiteKind.DOCUSAURUS, Slugs.FORGE, True, ""),
+        (SiteKind.DOCFX, Slugs.MARKDIG, False, ""),
+    )
+]
+
+
+@pytest.mark.parametrize("site", SITES, ids=lambda site: f"{site.kind} {site.slugs}")
+@given(text=TEXTS)
+def test_a_site_makes_the_same_of_an_unread_page(site, text):
+    unread = Unread("a.md", lambda _: text, lambda _: survey(text, site.kind), site.marks)
+    assert_made_alike(unread, parse_page("a.md", text, site.marks), site)
+
+
+def assert_made_alike(unread, page, site):
+    assert made(unread, site) == made(page, site)
+    assert list(included(unread, site)) == list(included(page, site))
+
+
+def test_what_a_site_makes_of_common_pages_is_known_unread():
+    for text in (
+        "# A { #b }\n\n`{ #c }`\n\n```py\n{ #d }\n```\n",
+        "x\n{ .y #z }\n",
+        "## A *b* `c`\n",
+    ):
+        seen = survey(text, "mkdocs")
+        assert seen.headings is not None
+        assert not seen.odd
+    assert survey("# A { #b }\n\n`{ #c }` {: #d }\n", "mkdocs").written == {"b", "d"}
+
+
 def test_an_unread_page_has_nothing_else():
     with pytest.raises(AttributeError):
         _ = Unread("a.md", lambda _: "", lambda _: survey("")).nothing
@@ -192,19 +260,27 @@ def test_an_unread_page_has_nothing_else():
     ],
 )
 def test_what_it_sees(text, links):
-    assert survey(text).links | survey(text).raw == links
+    assert set(survey(text).links + survey(text).raw) == links
     assert not survey(text).shows
 
 
 @pytest.mark.slow
 def test_the_corpora_are_seen_as_they_are(corpus):
-    hidden = unknown = doubtful = 0
+    hidden = unknown = doubtful = odd = 0
     for file in corpus:
         text = file.read_text("utf-8", "replace")
         seen, page = survey(text), parse_page("a.md", text)
-        assert seen.anchors in (None, page.anchors), file
+        assert seen.headings is None or anchors(seen) == page.anchors, file
         assert_shown(seen, page)
-        unknown += seen.anchors is None
+        unknown += seen.headings is None
+        for site in SITES:
+            sited = survey(text, site.kind)
+            odd += sited.odd
+            unread = Unread(
+                "a.md", lambda _, text=text: text, lambda _, seen=sited: seen, site.marks
+            )
+            made_of = parse_page("a.md", text, site.marks) if site.marks else page
+            assert_made_alike(unread, made_of, site)
         if "links" in seen.shows:
             hidden += 1
             continue
@@ -214,3 +290,4 @@ def test_the_corpora_are_seen_as_they_are(corpus):
     assert hidden < len(corpus) / 50
     assert unknown < len(corpus) / 10
     assert doubtful < len(corpus) / 20
+    assert odd < len(corpus) / 10

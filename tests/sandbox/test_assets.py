@@ -255,7 +255,7 @@ def project(tmp_path, module):
     folder = tmp_path / "project"
     (folder / "sandbox").mkdir(parents=True)
     (folder / "kbtool.toml").write_text("")
-    for name in ("profiles", "models"):
+    for name in ("charts", "images", "models", "profiles"):
         shutil.copytree(ROOT / "sandbox" / name, folder / "sandbox" / name)
     for path in (folder / "sandbox" / "profiles").glob(
         "*vm.toml"

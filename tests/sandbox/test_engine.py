@@ -1,5 +1,6 @@
 """Docker and k3d as kbtool drives them, against what the real ones answered (tests/data/k3d)."""
 
+import dataclasses
 import io
 import json
 import os
@@ -14,6 +15,7 @@ from support.sandbox import ROOT, kbtool
 
 from kbtool.errors import BoundaryError, ConfigError, RequirementError, SandboxError
 from kbtool.markdown.frontmatter import read_front_matter
+from kbtool.sandbox import images
 from kbtool.sandbox.engine import (
     Engine,
     cluster_name,
@@ -121,7 +123,8 @@ def test_nothing_of_the_host_is_asked_for():
         "updateDefaultKubeconfig": False,
         "switchCurrentContext": False,
     }
-    assert config["image"] == "rancher/k3s:v1.34.3-k3s1"
+    assert config["image"] == "localhost/kbtool/node:sandbox"
+    assert PART.builds[0].bases["K3S"] == PART.image == "rancher/k3s:v1.34.3-k3s1"
     assert (config["servers"], config["agents"]) == (1, 2)
 
 
@@ -240,9 +243,12 @@ def here(*images):
     }
 
 
-def test_images_are_written_down_once_and_held_to_it(replay, tmp_path):
+def test_images_are_written_down_once_and_held_to_it(replay, tmp_path, monkeypatch):
+    monkeypatch.setattr(images, "is_made", lambda _, __: True)
     replay(docker=here(*PART.images), k3d={})
     found = acquire_images(PART, lambda _: pytest.fail("nothing is missing"), print)
+    assert {each.name for each in found if each.made} == {each.names[0] for each in PART.builds}
+    found = [each for each in found if not each.made]
     assert {each.name: each.digest for each in found} == DIGESTS
     shutil.copytree(FOLDER.parent, tmp_path / "sandbox")
     folder = tmp_path / "sandbox" / "profiles"
@@ -259,10 +265,8 @@ def test_images_are_written_down_once_and_held_to_it(replay, tmp_path):
 
 
 def test_an_image_of_other_content_than_the_locked_is_pulled_anew_and_refused(replay, tmp_path):
-    import dataclasses
-
     locked = dict.fromkeys(PART.images, "sha256:" + "f" * 64)
-    part = dataclasses.replace(PART, locked=locked)
+    part = dataclasses.replace(PART, locked=locked, builds=())
     replay(docker=here(*PART.images), k3d={})
     with pytest.raises(RequirementError, match=" is locked"):
         acquire_images(part, lambda _: True, print)
@@ -277,6 +281,48 @@ def test_without_consent_nothing_is_pulled(replay, tmp_path):
     with pytest.raises(RequirementError, match="not here: rancher/k3s"):
         acquire_images(PART, lambda _: False, print)
     assert not [each for each in calls(tmp_path, "docker") if each["words"][0] == "pull"]
+
+
+def test_what_is_made_here_is_made_again_when_what_it_is_made_of_changes(replay, tmp_path):
+    """The label says what an image was made of; the engine's own names of its bases are in it."""
+    (build,) = (each for each in PART.builds if not each.node)
+    bases = {f"image inspect --format {{{{.Id}}}} {image}": image for image in build.bases.values()}
+    label = 'image inspect --format {{index .Config.Labels "kbtool.content"}}'
+    engine = replay(docker=bases | {label: "nothing\n"}, k3d={})
+    content = images.content_of(engine, build)
+    assert not images.is_made(engine, build)
+    engine = replay(docker=bases | {label: f"{content}\n"})
+    assert images.is_made(engine, build)
+    changed = dataclasses.replace(build, files={**build.files, "erp.py": "another\n"})
+    assert not images.is_made(engine, changed)
+    assert not images.is_made(
+        replay(docker=dict.fromkeys(bases, "other") | {label: content}), build
+    )
+
+
+def test_a_new_cluster_is_given_its_images_and_no_helper_lives_for_it(replay, tmp_path):
+    """What k3d answers to this without a cluster is recorded: it knows these words."""
+    assert "No nodes found for given cluster" in RECORDED["import-no-cluster"]["stderr"]
+    engine = replay(k3d={"image import": "done"}, docker={})
+    engine._bring(PART, cluster_name(SANDBOX))
+    words = calls(tmp_path, "k3d")[0]["words"]
+    assert words[:4] == ["image", "import", "--mode", "direct"]
+    assert {"erp:sandbox", "canary:sandbox", "longhorn-model:sandbox", *PART.imported} <= set(words)
+    assert "localhost/kbtool/node:sandbox" not in words
+
+
+def test_the_network_of_a_cluster_is_its_gateway_and_its_nodes(replay):
+    seen = inspected()
+    name = f"k3d-{cluster_name(SANDBOX)}"
+    for number, each in enumerate(seen, 2):
+        each["NetworkSettings"]["Networks"][name] |= {
+            "Gateway": "172.18.0.1",
+            "IPAddress": f"172.18.0.{number}",
+        }
+    engine = replay(docker={"inspect": json.dumps(seen)}, k3d={})
+    network = engine.network(SANDBOX, list(containers(PART, cluster_name(SANDBOX)).values()))
+    assert network.gateway == "172.18.0.1"
+    assert network.nodes == {"172.18.0.2", "172.18.0.3", "172.18.0.4"}
 
 
 def test_doctor_tells_what_of_the_engine_is_here(replay, tmp_path):

@@ -124,20 +124,19 @@ def _view_of(plane, program):
     [
         {"mount": "sys/seal-status?x="},
         {"mount": "../sys"},
-        {"role": "../../auth/token/lookup-self"},
-        {"mount": 7},
-        {"destination": None},
+        {"path": "../../auth/token/lookup-self"},
+        {"path": "creds/erp?list=true"},
     ],
 )
 def test_a_hostile_path_reaches_no_other_part_of_the_vault(tidy, change):
-    """A VaultDynamicSecret whose mount or role is a path: refused, and said in its conditions."""
+    """A VaultDynamicSecret whose mount or path leads elsewhere: refused, and said in an event."""
     patch = json.dumps({"spec": change})
     script = (
-        f"kubectl -n erp patch vds erp --type=merge -p '{patch}'\n"
-        "kubectl -n erp wait vds/erp --for=condition=Ready=False --timeout=60s\n"
-        "kubectl -n erp get vds erp -o jsonpath='{.status.conditions[0].message}'"
+        f"kubectl -n erp patch vaultdynamicsecrets erp --type=merge -p '{patch}'\n"
+        "kubectl -n erp wait event/erp.secretsyncerror --for=create --timeout=60s\n"
+        "kubectl -n erp get event erp.secretsyncerror -o jsonpath='{.message}'"
     )
     done = run(tidy, script, timeout=90)
     assert done.exit == 0, done.stderr
-    assert "errors" not in done.stdout
+    assert "is no plain name" in done.stdout
     assert tidy.dead() == ()

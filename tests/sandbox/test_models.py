@@ -110,8 +110,15 @@ class Lab:
     def why(self):
         return self.pod(".status.containerStatuses[0].state.waiting.message")
 
-    def issued(self, field):
-        path = f'.status.conditions[?(@.type=="Ready")].{field}'
+    def said(self, field):
+        """A field of the last event of the object."""
+        about = (
+            "events --field-selector involvedObject.name=erp,involvedObject.kind=VaultDynamicSecret"
+        )
+        return self.get(f"{about} --sort-by=.lastTimestamp", f".items[-1:].{field}", "erp")
+
+    def lease(self):
+        path = ".status.secretLease.id"
         return self.get("vaultdynamicsecrets.secrets.hashicorp.com erp", path, "erp")
 
     def user(self):
@@ -254,21 +261,20 @@ def test_vso_fails_while_vault_is_sealed_and_says_so(lab):
     before = lab.user()
     assert lab.plane.inject("vault-sealed").seen
     drop_secret(lab)
-    eventually(lambda: lab.issued("status"), "False")
-    assert lab.issued("reason") == "VaultClientError"
-    assert "Vault is sealed" in lab.issued("message")
+    eventually(lambda: lab.said("reason"), "VaultClientConfigError")
+    assert lab.said("type") == "Warning"
+    assert "Vault is sealed" in lab.said("message")
     assert lab.user() == ""
     assert run(lab.plane, "bao operator unseal", 60, types=("UNSEAL_KEY",)).exit == 0
-    eventually(lambda: lab.issued("status"), "True")
+    eventually(lambda: lab.said("reason"), "SecretRotated")
     assert lab.user() not in ("", before)
 
 
 def test_vso_believes_in_a_revoked_lease_until_the_secret_is_gone(lab):
-    before = lab.user()
+    before, lease = lab.user(), lab.lease()
     assert lab.plane.inject("credentials-expired").seen
     time.sleep(2)
-    assert lab.user() == before
-    assert lab.issued("status") == "True"
+    assert (lab.user(), lab.lease()) == (before, lease)
     assert lab.plane.observe(LIVE_ROLES, 10).value == "0"
     drop_secret(lab)
     assert eventually(lab.user, lambda user: user not in ("", before))
@@ -281,12 +287,12 @@ def test_vault_has_the_service_account_reviewed(lab):
     auth = "-n erp patch vaultauths.secrets.hashicorp.com erp --type=merge"
     lab.kubectl(auth, change % "other")
     drop_secret(lab)
-    eventually(lambda: lab.issued("message"), lambda said: "not authorized" in said)
+    eventually(lambda: lab.said("message"), lambda said: "not authorized" in said)
     lab.kubectl(auth, change % "nobody")
-    eventually(lambda: lab.issued("message"), lambda said: "service account nobody" in said)
+    eventually(lambda: lab.said("message"), lambda said: "service account nobody" in said)
     assert lab.user() == ""
     lab.kubectl(auth, change % "erp")
-    eventually(lambda: lab.issued("status"), "True")
+    eventually(lambda: lab.user() != "", True)
     login = "bao write auth/kubernetes/login role=erp jwt=ey.not.signed"
     assert run(lab.plane, login).exit != 0
 

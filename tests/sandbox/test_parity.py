@@ -58,7 +58,7 @@ def test_the_version_of_what_is_not_built_yet_is_the_pinned_one(monkeypatch, tmp
 
 
 def test_a_node_more_than_production_has_fails(project):
-    edit(project, "name: pi3", "name: pi4", "profiles/controlplane/lab.yaml")
+    edit(project, "name: pi3", "name: pi4", "profiles/controlplane/nodes.yaml")
     code, output = parity(project, "--profile", "controlplane")
     assert code == 1
     assert "✗ node pi4: extra  (production: none)" in output

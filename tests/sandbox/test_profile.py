@@ -18,7 +18,9 @@ def folder(tmp_path):
     return tmp_path / "sandbox/profiles"
 
 
-@pytest.mark.parametrize("name", ["embedded", "controlplane", "controlplane-vm", "vm", "vm/pi2"])
+@pytest.mark.parametrize(
+    "name", ["embedded", "controlplane", "controlplane-vm", "k3d", "vm", "vm/pi2"]
+)
 def test_a_profile_survives_the_way_to_the_supervisor(folder, name):
     profile = load_profile(folder, name)
     assert from_json(profile.to_json()) == profile
@@ -43,6 +45,48 @@ def test_every_fault_is_named_at_once(folder):
         load_profile(folder, "embedded")
     assert "strength must be given" in refused.value.message
     assert "did you mean 'strength'?" in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ('reach = ["vault"', 'reach = ["argocd"', "reach: 'argocd' is none in a cell"),
+        ('deployment = "vso/', 'deployment = "', "workloads.vso.deployment must be NAMESPACE/NAME"),
+        ("model = true", "modelled = true", "did you mean 'model'?"),
+        ('"../models/*.py"', '"../modles/*.py"', "builds[1].files: there is no ../modles/*.py"),
+        ('"../models/*.py"', '"../../secret*"', "builds[1].files: ../../secret: is no file beside"),
+        ('recipe = "../images/lab', 'recipe = "../images/lap', "builds[1].recipe: ../images/lap"),
+        ('"rancher/mirrored-pause:3.6"', '"rancher/mirrored-pause"', "must be an image with a tag"),
+        ("node = true", "nodes = true", "did you mean 'node'?"),
+    ],
+)
+def test_a_fault_of_a_cluster_is_named(folder, old, new, says):
+    file = folder / "k3d.toml"
+    text = file.read_text()
+    assert text.count(old) == 1
+    file.write_text(text.replace(old, new))
+    with pytest.raises(ConfigError) as refused:
+        load_profile(folder, "k3d")
+    assert says in refused.value.message
+
+
+def append(path, text):
+    path.write_text(path.read_text() + text)
+
+
+def test_a_workload_needs_a_cluster_to_run_in(folder):
+    append(
+        folder / "embedded.toml",
+        '\n[workloads.x]\nmanifests = []\ndeployment = "a/b"\nversion = "1"\n',
+    )
+    with pytest.raises(ConfigError, match="workloads need a component of kind k3d"):
+        load_profile(folder, "embedded")
+
+
+def test_what_is_made_of_an_image_changes_what_a_profile_is(folder):
+    before = load_profile(folder, "k3d").digest
+    append(folder.parent / "images" / "lab.Dockerfile", "# another\n")
+    assert load_profile(folder, "k3d").digest != before
 
 
 @pytest.mark.parametrize("application", ["erp", "canary"])

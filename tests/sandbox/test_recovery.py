@@ -104,7 +104,7 @@ def test_without_the_unseal_step_vso_fails(plane, spoiler, tmp_path):
     for scenario in ("crds-gone", "power-cut"):
         result, _ = drilled(plane, tmp_path / "base", scenario)
         assert result.verdict == "red"
-        said = "S11: exit 1; VSO fails: auth/kubernetes/login: Vault is sealed"
+        said = "S11: exit 1; VSO says: Failed to get Vault client: auth/kubernetes/login: Vault is sealed"
         assert result.reason == said
 
 

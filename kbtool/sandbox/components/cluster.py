@@ -9,7 +9,7 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
@@ -17,7 +17,7 @@ from kbtool.errors import SandboxError
 from kbtool.sandbox.components.kubernetes import KubernetesApi
 from kbtool.sandbox.door import Door
 from kbtool.sandbox.keeper import API, CONTROL, FOLDER
-from kbtool.sandbox.profile import K3d
+from kbtool.sandbox.profile import K3d, Workload
 from kbtool.sandbox.site import Bind, Site
 
 _CLIENT: Final = str(Path(__file__).parent.parent / "hostexec.py")
@@ -28,9 +28,11 @@ class ClusterServer(KubernetesApi):
 
     outside: ClassVar[bool] = True
 
-    def __init__(self, part: K3d, site: Site) -> None:
+    def __init__(self, part: K3d, site: Site, workloads: Iterable[Workload]) -> None:
+        """Take the workloads that are applied with it."""
         super().__init__(part, site)
         self.nodes = part.nodes
+        self.workloads = tuple(workloads)
         self.keeper = site.home / FOLDER
         self.socket = self.keeper / API
         self.door = Door(self.doors / self.socket_name, self.socket, self.pid)
@@ -65,6 +67,7 @@ class ClusterServer(KubernetesApi):
         """Have the cluster made, with a token for each user."""
         answer = await self._ask({"op": "create", "tokens": self.make_tokens()})
         self.write_kubeconfigs(answer["ca"].encode())
+        self._keep("gateway", answer["gateway"].encode())
 
     async def launch(self) -> None:
         """Made, it runs."""
@@ -93,6 +96,14 @@ class ClusterServer(KubernetesApi):
             return await super().state()
         up = (await self._ask({"op": "running"}))["nodes"]
         return "running" if len(up) == len(self.nodes) else f"{len(up)} of {len(self.nodes)} nodes"
+
+    def manifests(self) -> Mapping[str, str]:
+        """Return its own and its workloads'; `${gateway}` in them is where its pods leave it."""
+        gateway = (self.data / "gateway").read_text(encoding="ascii")
+        found = dict(self.part.manifests)
+        for workload in self.workloads:
+            found |= workload.manifests
+        return gateway_of(found, gateway)
 
     async def settle(self, outputs: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
         """Do what every API server does, and remember the version it tells."""
@@ -135,6 +146,11 @@ class ClusterServer(KubernetesApi):
         if "error" in answer:
             raise SandboxError(f"{self.name}: {answer['error']}", answer["hint"])
         return answer
+
+
+def gateway_of(manifests: Mapping[str, str], gateway: str) -> Mapping[str, str]:
+    """Return manifests with the address at which pods leave the cluster filled in."""
+    return {file: text.replace("${gateway}", gateway) for file, text in manifests.items()}
 
 
 def _answers(path: Path) -> bool:

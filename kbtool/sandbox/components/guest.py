@@ -8,12 +8,14 @@ import shutil
 import time
 from asyncio.subprocess import PIPE
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from kbtool.errors import BoundaryError, SandboxError
 from kbtool.sandbox import image, monitor
 from kbtool.sandbox.cell import IMAGES
+from kbtool.sandbox.components import network
 from kbtool.sandbox.components.server import Server, relayed, remove
 from kbtool.sandbox.profile import Guest
 from kbtool.sandbox.site import Bind, Site, Spawned, tail
@@ -21,6 +23,7 @@ from kbtool.sandbox.site import Bind, Site, Spawned, tail
 CARRIED_MAX: Final = 256 << 20  # bytes a step can change on a host
 GATEWAYS: Final = ("10.0.2.2", "10.0.2.3")  # QEMU's user network: this side's loopback, and its DNS
 _ANSWER_WITHIN: Final = 120.0
+_COPIED_WITHIN: Final = 900.0  # some hundred MiB, decrypted by an emulated processor
 _OTHER_KEY: Final = "Host key verification failed"  # what ssh says
 _AGENT: Final = Path(__file__).parent.parent / "agent.py"
 _PLACE: Final = "/usr/lib/kbtool/agent.py"  # of the agent, in the guest
@@ -64,7 +67,8 @@ class Line:
         """
         try:
             async with self.lock:
-                return await asyncio.wait_for(self._ask(request, archive), _ANSWER_WITHIN)
+                within = float(request.get("within", _ANSWER_WITHIN))
+                return await asyncio.wait_for(self._ask(request, archive), within)
         except (TimeoutError, OSError, ValueError, asyncio.IncompleteReadError) as error:
             self.spawned.kill()
             raise Lost(f"the guest does not answer: {type(error).__name__}") from error
@@ -103,35 +107,61 @@ class GuestServer(Server):
     open_to_steps: ClassVar[bool] = False  # but a step on this host
 
     def __init__(
-        self, guest: Guest, site: Site, versions: Mapping[str, str], others: Mapping[str, Server]
+        self,
+        guests: Mapping[str, Guest],
+        name: str,
+        site: Site,
+        versions: Mapping[str, str],
+        others: Mapping[str, Server],
     ) -> None:
-        """Take the versions the image has, and the servers whose doors steps may be led to."""
-        super().__init__(guest.name, site)
-        self.guest = guest
+        """Be one of the guests; take the versions its image has.
+
+        `others` are all servers, once all are made. Steps may be led to the doors that are open
+        to them; what runs on this guest is there anyway, and has its door by a port of it.
+        """
+        super().__init__(name, site)
+        self.guests = guests
+        self.guest = guests[name]
         self.versions = versions
-        self.ports = sorted(each.port for each in others.values() if each.open_to_steps)
-        self.disk = site.folder("guests", guest.name)
-        self.keys = site.folder("etc", f"ssh/{guest.name}")
+        self.others = others
+        self.disk = site.folder("guests", name)
+        self.keys = site.folder("etc", f"ssh/{name}")
         self.visited = asyncio.Lock()  # by a step
         self._line: Line | None = None
+
+    @property
+    def own(self) -> list[Server]:
+        """The servers that run on it, and are open to steps elsewhere too."""
+        return [
+            each for each in self.others.values() if each.on == self.name and each.open_to_steps
+        ]
 
     # ------------------------------------------------------------------ the machine
     def command(self) -> Sequence[str]:
         """Run the emulator, its ssh port relayed to the socket."""
-        machine = image.machine(self.guest, "/kb/image", "/kb/disk/disk.qcow2", "/kb/s/qmp.sock")
+        place = ("/kb/image", "/kb/disk/disk.qcow2", "/kb/s/qmp.sock")
+        lan = network.PORT if self.guest.address else ""
+        machine = image.machine(self.guest, *place, lan, [each.port for each in self.own])
         machine += ["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny"]
-        relay = relayed("--serve", f"/kb/s/{self.socket_name}={image.SSH_PORT}")
+        sockets = {
+            self.socket_name: self.port,
+            **{each.socket_name: each.port for each in self.own},
+        }
+        served = (("--serve", f"/kb/s/{name}={port}") for name, port in sockets.items())
+        relay = relayed(*chain.from_iterable(served))
         if not self._seeded:
             machine += ["-incoming", "fd:9"]
             return [*relay, "/bin/sh", "-c", 'exec "$@" 9< /kb/image/memory', "sh", *machine]
         return [*relay, *machine, "-loadvm", "kept" if self._kept.exists() else "seed"]
 
     def binds(self) -> Sequence[Bind]:
-        """See its image, its disk and its sockets."""
+        """See its image, its disk, its sockets, and its port of the network."""
+        port = network.port_folder(self.site, self.name)
         return (
             ("--ro-bind", f"{IMAGES}/{self.name}", "/kb/image"),
             ("--bind", str(self.disk), "/kb/disk"),
             ("--bind", str(self.sockets), "/kb/s"),
+            *((("--bind", str(port), network.PORT),) if self.guest.address else ()),
         )
 
     @property
@@ -148,7 +178,7 @@ class GuestServer(Server):
 
     def before_start(self) -> None:
         """Remove the sockets of a predecessor."""
-        remove(self.socket, self._monitor)
+        remove(self.socket, self._monitor, *(each.socket for each in self.own))
 
     async def create(self) -> None:
         """Make its keys, and a disk over the image's."""
@@ -198,16 +228,33 @@ class GuestServer(Server):
             "/root/.ssh/authorized_keys": self._authorized(),
             "/etc/ssh/ssh_host_ed25519_key": (self.keys / "host").read_text(encoding="ascii"),
         }
+        told = {
+            "/etc/hostname": f"{self.name}\n",
+            "/etc/hosts": network.hosts(self.guests, self.name),
+        }
+        request = {"op": "enrol", "files": files, "open": told, "lan": self._lan()}
         try:
-            await line.ask({"op": "enrol", "files": files, **_waking()})
+            await line.ask({**request, **_waking()})
         except SandboxError as error:
             raise SandboxError(f"{self.name}: {error.message}: {tail(self._ssh_log)}") from error
         finally:
             await line.close()
 
+    def _lan(self) -> dict[str, str]:
+        """Return what becomes of the image's second card, nothing where it has no cable."""
+        if not self.guest.address:
+            return {}
+        address = self.guest.address
+        own = {"name": network.CARD, "becomes": network.card(address), "address": address}
+        return {"card": image.CARDS[1], **own}
+
     def _authorized(self) -> str:
         """Return who may log in, and to what: see sshd(8), AUTHORIZED_KEYS FILE FORMAT."""
-        listen = "".join(f',permitlisten="127.0.0.1:{port}"' for port in self.ports)
+        away = [
+            each for each in self.others.values() if each.open_to_steps and each not in self.own
+        ]
+        ports = sorted(each.port for each in away)
+        listen = "".join(f',permitlisten="127.0.0.1:{port}"' for port in ports)
         may = {"line": "restrict", "step": f"restrict,pty,port-forwarding{listen}"}
         lines = []
         for name, options in may.items():
@@ -321,10 +368,29 @@ class GuestServer(Server):
         command = ["ssh", "-F", "none", "-i", "/kb/ssh/key", "-p", str(self.port)]
         for name, value in {**_SSH, "HostKeyAlias": self.name}.items():
             command += ["-o", f"{name}={value}"]
-        for door in doors:
+        for door in (door for door in doors if door not in self.own):
             address = f"127.0.0.1:{door.port}"
             command += ["-R", f"{address}:{address}"]
         return [*command, "-tt" if tty else "-T", "root@127.0.0.1"]
+
+    # ------------------------------------------------------------------ what runs on it
+    async def put(self, path: str, mode: int, source: Path) -> None:
+        """Copy a file to it."""
+        request = {"op": "put", "to": path, "mode": mode, "within": _COPIED_WITHIN}
+        await self._ask(request, source)
+
+    async def lay(self, files: Mapping[str, str]) -> None:
+        """Write files in it, closed to others."""
+        await self._ask({"op": "lay", "files": dict(files)})
+
+    async def do(self, *command: str, within: float = _ANSWER_WITHIN) -> str:
+        """Run a command in it, as root; return what it prints.
+
+        Raises:
+            SandboxError: it failed.
+        """
+        answer = await self._ask({"op": "do", "command": list(command), "within": within})
+        return str(answer["said"])
 
     # ------------------------------------------------------------------ steps
     async def begin_step(self, archive: Path, folders: Sequence[str]) -> None:

@@ -251,7 +251,7 @@ class KubernetesApi(Server):
 
     async def settle(self, outputs: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
         """Apply the profile's manifests; return what a Vault needs to review tokens."""
-        everything = self.part.manifests.items()
+        everything = self.manifests().items()
         definitions = {file: text for file, text in everything if _DEFINES in text}
         others = {file: text for file, text in everything if _DEFINES not in text}
         for manifests in filter(None, (definitions, others)):
@@ -263,6 +263,10 @@ class KubernetesApi(Server):
         }
         return {"ca": ca, "address": f"https://127.0.0.1:{self.port}", **tokens}
 
+    def manifests(self) -> Mapping[str, str]:
+        """Return what its administrator applies when it is new, file → text."""
+        return self.part.manifests
+
     async def _apply(self, manifests: Mapping[str, str]) -> None:
         """Apply files as the administrator; new definitions are established when this returns.
 
@@ -271,9 +275,10 @@ class KubernetesApi(Server):
         """
         folder = self.site.folder("work", "apply")
         files: list[str] = []
-        for file, text in manifests.items():
-            (folder / Path(file).name).write_text(text, encoding="utf-8")
-            files += ("-f", f"/kb/work/{Path(file).name}")
+        for number, (file, text) in enumerate(manifests.items()):
+            name = f"{number:02}-{Path(file).name}"
+            (folder / name).write_text(text, encoding="utf-8")
+            files += ("-f", f"/kb/work/{name}")
         await self._kubectl(folder, ["apply", "--server-side", *files], "applying manifests")
         await self.wait_for(self._established, "serving its new resources")
 

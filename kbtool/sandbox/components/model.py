@@ -17,7 +17,7 @@ class ModelServer(Server):
     port: ClassVar[int] = 0
     socket_name: ClassVar[str] = "model.sock"
     open_to_steps: ClassVar[bool] = False
-    real: ClassVar[bool] = False
+    real: bool = False
 
     def __init__(self, model: Model, site: Site, servers: Mapping[str, Server]) -> None:
         """Take the servers made so far, of which it finds those it needs."""

@@ -27,7 +27,7 @@ class Server(ABC):
     port: ClassVar[int]
     socket_name: ClassVar[str]
     open_to_steps: ClassVar[bool] = True  # whether steps and checks find its door
-    real: ClassVar[bool] = True  # not a model
+    real: bool = True  # not a model
     outside: ClassVar[bool] = False  # of every cell: its process is not ours to look at
     waits: ClassVar[bool] = False  # started only when those it needs are there: else it gives up
     stop_with: ClassVar[int] = signal.SIGKILL  # for data that survives it
@@ -41,6 +41,7 @@ class Server(ABC):
         self.socket = self.sockets / self.socket_name
         self.door = Door(self.doors / self.socket_name, self.socket, self.pid)
         self.log = site.home / "log" / f"{name}.log"
+        self.on = ""  # the guest it runs on, if it does
         self.needs: Sequence[Server] = ()  # it is a client of these
         self.wanted = False  # whether it should be running
         self._spawned: Spawned | None = None
@@ -198,19 +199,24 @@ class Server(ABC):
             )
         self.wanted = True
 
-    async def wait_for(self, condition: Callable[[], Awaitable[bool]], what: str) -> None:
+    async def wait_for(
+        self,
+        condition: Callable[[], Awaitable[bool]],
+        what: str,
+        within: float = READY_WITHIN,
+    ) -> None:
         """Poll until the condition holds.
 
         Raises:
             SandboxError: the server ended, or the time is up.
         """
-        limit, pause = time.monotonic() + READY_WITHIN, 0.005
+        limit, pause = time.monotonic() + within, 0.005
         while not await condition():
             if not self.running:
                 raise SandboxError(f"{self.name} ended while starting: {tail(self.log)}")
             if time.monotonic() > limit:
                 raise SandboxError(
-                    f"{self.name} is not {what} after {READY_WITHIN:.0f} s: {tail(self.log)}"
+                    f"{self.name} is not {what} after {within:.0f} s: {tail(self.log)}"
                 )
             await asyncio.sleep(pause)
             pause = min(0.05, pause * 1.5)

@@ -12,7 +12,7 @@ spec: {method: kubernetes, mount: kubernetes, kubernetes: {role: canary, service
 apiVersion: secrets.hashicorp.com/v1beta1
 kind: VaultDynamicSecret
 metadata: {name: canary, namespace: canary}
-spec: {vaultAuthRef: canary, mount: postgres, role: canary, destination: {name: canary-db, create: true}}
+spec: {vaultAuthRef: canary, mount: postgres, path: creds/canary, destination: {name: canary-db, create: true}}
 ---
 apiVersion: apps/v1
 kind: Deployment

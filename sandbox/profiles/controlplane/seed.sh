@@ -1,8 +1,15 @@
 # Two days in the life of the ERP: some records, a snapshot, more records, a backup of the resources.
 kubectl -n longhorn-system wait volumes.longhorn.io/erp-data --for=jsonpath='{.status.state}'=detached --timeout=30s
+# Where the hosts' folders are: beside this block, or in the pod that has those of all nodes.
+hosts() {
+  if [ -d /kb/hosts ]; then sh -eu -c "$1"
+  else kubectl -n longhorn-system exec -i deploy/longhorn -- sh -eu -c "$1"
+  fi
+}
+
 # The volume is detached, so its layers are written directly: what the ERP wrote on Monday became the
 # lower layer of each replica, and the head holds only the blocks that changed since.
-python3 - /kb/hosts/*/var/lib/longhorn/replicas/erp-data-* <<'PY'
+hosts 'python3 - /kb/hosts/*/var/lib/longhorn/replicas/erp-data-*' <<'PY'
 import hashlib, json, os, sys
 
 def area(last):
@@ -64,7 +71,7 @@ for item in json.load(sys.stdin)["items"]:
     spec = {**item["spec"], "attachmentTickets": {}} if "attachmentTickets" in item["spec"] else item["spec"]
     kept.append({"apiVersion": item["apiVersion"], "kind": item["kind"], "metadata": meta, "spec": spec})
 json.dump({"apiVersion": "v1", "kind": "List", "items": kept}, sys.stdout, indent=1)
-' > /kb/hosts/pi1/var/backups/longhorn/volumes.yaml
+' | hosts 'cat > /kb/hosts/pi1/var/backups/longhorn/volumes.yaml'
 
 kubectl -n erp wait deployment/erp --for=jsonpath='{.status.readyReplicas}'=1 --timeout=60s
 
