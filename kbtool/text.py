@@ -31,7 +31,7 @@ class LineIndex:
     def __init__(self, text: str) -> None:
         lengths = [len(line) + 1 for line in text.split("\n")]
         # A list would hold an object for each line, of each page something is found on.
-        self._starts = array("L", accumulate(lengths[:-1], initial=0))
+        self._starts = array("I", accumulate(lengths[:-1], initial=0))
 
     def position(self, offset: int) -> tuple[int, int]:
         """Return the (line, column) of `offset`."""

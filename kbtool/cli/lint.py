@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Final
 
 import click
@@ -20,6 +21,7 @@ from kbtool.report.findings import answer_of, summary
 from kbtool.report.findings import text as text_lines
 from kbtool.report.formats import COUNTING, FOR_PEOPLE, FORMATS
 
+_AT_ONCE: Final = 500  # lines: each write is flushed
 _STYLES: Final[Mapping[str, Callable[[str], str]]] = {
     "path": lambda text: click.style(text, bold=True),
     "error": lambda text: click.style(text, fg="red"),
@@ -248,9 +250,10 @@ def print_findings(kb: KnowledgeBase, findings: tuple[Finding, ...]) -> None:
 
 
 def _echo(lines: Iterable[str]) -> None:
-    written = list(lines)
-    if written:  # at once: each write is flushed
-        click.echo("\n".join(written), color=color_wanted(sys.stdout))
+    color = color_wanted(sys.stdout)
+    waiting = iter(lines)
+    while some := list(islice(waiting, _AT_ONCE)):
+        click.echo("\n".join(some), color=color)
 
 
 def _styled(text: str, kind: str) -> str:

@@ -1,6 +1,6 @@
 """What lint has to say, as every format takes it: findings with their places, nothing secret."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -66,9 +66,9 @@ class Answer:
     counted: bool = False  # with statistics
     style: Style = field(default=no_style)
 
-    def shown(self) -> tuple[Shown, ...]:
-        """Return the findings, in their order."""
-        return tuple(_shown(self.kb, finding, self.cover) for finding in self.findings)
+    def shown(self) -> Iterator[Shown]:
+        """Yield the findings, in their order."""
+        return (_shown(self.kb, finding, self.cover) for finding in self.findings)
 
     def fails(self, severity: str) -> bool:
         """Return whether a finding of this severity fails the run."""
