@@ -35,6 +35,7 @@ Texts = Mapping[str, str]
 _BASE: Final = "fastapi/docs/en/docs"
 _TRANSLATION: Final = re.compile(r"(fastapi/docs/([a-z]{2})(?:-[a-z]+)?)/docs/")
 _SHELLS: Final = ("sh", "bash")
+_SHELL_BLOCK: Final = re.compile(r"(?:```|~~~)[ \t]*(?:ba)?sh\b")
 _ADR: Final = frozenset({"context", "decision"})
 
 
@@ -67,6 +68,8 @@ def _steps(texts: Texts) -> Texts:
     """Return a runbook for every block of shell: the block is its step."""
     found = {}
     for path, text in texts.items():
+        if not _SHELL_BLOCK.search(text):
+            continue
         for number, fence in enumerate(parse_page(path, text).fences):
             if fence.language in _SHELLS:
                 step = f"### S1 [AGENT] x\n\n```{fence.language}\n{fence.text}```\n"

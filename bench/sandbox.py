@@ -12,7 +12,7 @@ from bench.measure import call
 from kbtool.runbook.ports import Action
 from kbtool.sandbox.client import LiveSandbox
 from kbtool.sandbox.launch import down
-from kbtool.sandbox.profile import load_profile
+from kbtool.sandbox.loader import load_profile
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPT = "true"

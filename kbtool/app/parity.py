@@ -6,7 +6,8 @@ from kbtool.app.sandbox import profiles_folder
 from kbtool.errors import ConfigError
 from kbtool.runbook.parity import FILE, Manifest, Parity, compare
 from kbtool.runbook.ports import Description
-from kbtool.sandbox.profile import Profile, load_profile, load_profiles
+from kbtool.sandbox.loader import load_profile, load_profiles
+from kbtool.sandbox.profile import Profile
 from kbtool.sandbox.stage import load_parity, stage_of
 
 

@@ -11,7 +11,8 @@ from kbtool.markdown.page import Page
 from kbtool.runbook.model import Runbook
 from kbtool.runbook.plan import Mode, Plan, make_plan, missing
 from kbtool.runbook.read import is_runbook, read_runbook
-from kbtool.sandbox.profile import Profile, load_profile, load_profiles
+from kbtool.sandbox.loader import load_profile, load_profiles
+from kbtool.sandbox.profile import Profile
 from kbtool.workspace import Workspace, open_workspace
 
 DEFAULT_PROFILE = "embedded"

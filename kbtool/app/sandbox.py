@@ -1,8 +1,8 @@
 """Sandboxes by name: start, look, stop; and what the machine has for them."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +11,17 @@ from kbtool.errors import (
     CannotStart,
     ConfigError,
     KbError,
-    RequirementError,
     SandboxError,
     UsageError,
 )
-from kbtool.sandbox import assets, baking, building, image, vmhost
-from kbtool.sandbox.archives import acquire_archives
+from kbtool.sandbox import vmhost
 from kbtool.sandbox.client import LiveSandbox
-from kbtool.sandbox.downloads import File, acquire_files, write_files_lock
 from kbtool.sandbox.expose import exposed
-from kbtool.sandbox.images import Image, acquire_images, write_lock
 from kbtool.sandbox.inventory import guard, inventory
 from kbtool.sandbox.launch import Progress, down
-from kbtool.sandbox.needs import confinement, lacking, programs_of, requirements
-from kbtool.sandbox.profile import Guest, Profile, load_profile, load_profiles
+from kbtool.sandbox.loader import load_profile, load_profiles
+from kbtool.sandbox.needs import confinement, lacking, requirements
+from kbtool.sandbox.profile import Profile
 from kbtool.sandbox.registry import Entry, entries, remove_leftovers
 from kbtool.workspace import open_workspace
 
@@ -193,165 +190,6 @@ def or_another(folder: Path) -> Iterator[None]:
         can = [each.name for each in _loadable(folder)[0] if not lacking(each)]
         instead = f"what can start here: {', '.join(can) or 'no profile'}"
         raise CannotStart(error.message, f"{error.hint}; {instead}") from error
-
-
-# ---------------------------------------------------------------------- programs and images
-@dataclass(frozen=True, slots=True)
-class Asset:
-    """The programs of a profile's control plane, or the image of its guests; where it came from."""
-
-    profile: str
-    origin: str
-    folder: Path
-    versions: Mapping[str, str]
-    built: bool  # just now
-
-    def to_json(self) -> dict[str, Any]:
-        """Return it as JSON data."""
-        rest = {"folder": str(self.folder), "programs": dict(self.versions), "built": self.built}
-        return {"profile": self.profile, "origin": self.origin, **rest}
-
-
-Consent = Callable[[Sequence[str], str], bool]  # asked with what would be made, and at what cost
-
-
-def acquire(profile: str | None, consent: Consent, progress: Progress) -> list[Asset]:
-    """Return what one profile, or all, must have here, made first where it is missing.
-
-    Raises:
-        RequirementError: it is missing, and nobody agreed, or it could not be made.
-        ConfigError: there is no profile of that name.
-    """
-    folder = profiles_folder()
-    chosen = [load_profile(folder, profile)] if profile else load_profiles(folder)
-    found: dict[Path, Asset] = {}
-    for each in chosen:
-        for asset in _acquire(each, consent, progress):
-            found.setdefault(asset.folder, asset)
-    return list(found.values())
-
-
-@dataclass(frozen=True, slots=True)
-class Images:
-    """The images of a profile's containers, the lock just written; or `why` they are not here."""
-
-    profile: str
-    images: tuple[Image, ...]
-    lock: Path | None
-    why: str = ""
-
-    def to_json(self) -> dict[str, Any]:
-        """Return it as JSON data."""
-        images = [asdict(image) for image in self.images]
-        lock = str(self.lock) if self.lock else None
-        return {"profile": self.profile, "images": images, "lock": lock, "why": self.why}
-
-
-def acquire_images_of(
-    profile: str | None, consent: Callable[[Sequence[str]], bool], progress: Progress
-) -> list[Images]:
-    """Return the images of one profile's containers, or of all, pulled where they are missing.
-
-    Of all profiles one whose images cannot be had is told, and does not stand in the others' way.
-
-    Raises:
-        RequirementError: those of the named profile cannot be had.
-        ConfigError: there is no profile of that name.
-    """
-    folder = profiles_folder()
-    chosen = [load_profile(folder, profile)] if profile else load_profiles(folder)
-    found: list[Images] = []
-    for each in chosen:
-        if not each.cluster and not each.compositions:
-            continue
-        try:
-            images = acquire_images(each.cluster, consent, progress) if each.cluster else []
-            for part in each.compositions:
-                images += acquire_archives(part, consent, progress)
-        except RequirementError as error:
-            if profile:
-                raise
-            found.append(Images(each.name, (), None, f"{error.message}; {error.hint}"))
-            continue
-        found.append(Images(each.name, tuple(images), write_lock(folder, each.name, images)))
-    return found
-
-
-@dataclass(frozen=True, slots=True)
-class Files:
-    """The files of a profile's publisher, the lock just written; or `why` they are not here."""
-
-    profile: str
-    files: tuple[File, ...]
-    lock: Path | None
-    why: str = ""
-
-    def to_json(self) -> dict[str, Any]:
-        """Return it as JSON data."""
-        files = [{**asdict(file), "path": str(file.path)} for file in self.files]
-        lock = str(self.lock) if self.lock else None
-        return {"profile": self.profile, "files": files, "lock": lock, "why": self.why}
-
-
-def acquire_files_of(
-    profile: str | None, consent: Callable[[Sequence[str]], bool], progress: Progress
-) -> list[Files]:
-    """Return the files that one profile takes from a publisher, or all do, got where missing.
-
-    As with images, one that cannot be had stands in the others' way only where it was named.
-
-    Raises:
-        RequirementError: those of the named profile cannot be had.
-        ConfigError: there is no profile of that name.
-    """
-    folder = profiles_folder()
-    chosen = [load_profile(folder, profile)] if profile else load_profiles(folder)
-    found: list[Files] = []
-    for each in chosen:
-        if each.downloads is None:
-            continue
-        try:
-            files = acquire_files(each.downloads, consent, progress)
-        except RequirementError as error:
-            if profile:
-                raise
-            found.append(Files(each.name, (), None, f"{error.message}; {error.hint}"))
-            continue
-        lock = write_files_lock(folder, each.name, files)
-        found.append(Files(each.name, tuple(files), lock))
-    return found
-
-
-def _acquire(profile: Profile, consent: Consent, progress: Progress) -> Iterator[Asset]:
-    module = programs_of(profile)
-    if module:
-        yield _programs(profile.name, module, consent, progress)
-    for guest in profile.guests.values():
-        yield _image(profile.name, guest, consent, progress)
-
-
-def _programs(profile: str, module: Path, consent: Consent, progress: Progress) -> Asset:
-    found = assets.find(module)
-    built = found is None
-    if found is None:
-        cost = (
-            f"with Go {building.find_go(module).version}? It takes some minutes, 300 MB in the "
-            "shared store, and 2 GB of sources and objects in Go's own caches."
-        )
-        agreed = consent(list(assets.PACKAGES), cost)
-        found = building.build(module, progress) if agreed else assets.require(module)
-    return Asset(profile, found.origin, found.folder, assets.versions(found.folder), built)
-
-
-def _image(profile: str, guest: Guest, consent: Consent, progress: Progress) -> Asset:
-    image.need(*baking.PROGRAMS)
-    found = image.find(guest)
-    built = found is None
-    if found is None:
-        cost = "from Debian packages? It takes some minutes, and 800 MB in the shared store."
-        agreed = consent(["the image of an arm64 guest"], cost)
-        found = baking.bake(guest, progress) if agreed else image.require(guest)
-    return Asset(profile, "the shared store", found.folder, found.versions, built)
 
 
 # ---------------------------------------------------------------------- clients outside

@@ -10,15 +10,11 @@ from pathlib import Path
 
 import click
 
+from kbtool.app.assets import Files, Images, acquire, acquire_files_of, acquire_images_of
 from kbtool.app.runbooks import DEFAULT_PROFILE
 from kbtool.app.sandbox import (
     Box,
     Check,
-    Files,
-    Images,
-    acquire,
-    acquire_files_of,
-    acquire_images_of,
     doctor,
     exposing,
     in_vm,

@@ -185,6 +185,7 @@ def test_a_rule_says_how_often_it_was_right(rule):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_rules_find_what_they_say(corpus, tmp_path_factory):
     """Each on real projects, as often as it says; where none has what it looks at, none has."""
     folder = next(

@@ -7,8 +7,8 @@ from support.sandbox import ROOT, Listener, fresh
 
 from kbtool.errors import RequirementError
 from kbtool.sandbox import assets, baking, building, image
+from kbtool.sandbox.loader import load_profile
 from kbtool.sandbox.needs import programs_of
-from kbtool.sandbox.profile import load_profile
 
 
 def pytest_collection_modifyitems(items):

@@ -12,7 +12,7 @@ from support.sandbox import ROOT
 from kbtool.errors import RequirementError
 from kbtool.sandbox import archives
 from kbtool.sandbox.images import write_lock
-from kbtool.sandbox.profile import load_profile
+from kbtool.sandbox.loader import load_profile
 
 DIGEST = f"sha256:{'a' * 64}"
 DOCKER = f"""#!/bin/sh

@@ -13,8 +13,8 @@ from support.sandbox import ROOT, kbtool
 
 from kbtool.errors import ConfigError, RequirementError
 from kbtool.sandbox import assets, baking, downloads, image
+from kbtool.sandbox.loader import load_profile
 from kbtool.sandbox.needs import requirements
-from kbtool.sandbox.profile import load_profile
 
 FILES = {"k3s-arm64": b"\x7fELF program\n", "k3s-airgap-images-arm64.tar.zst": b"images\n"}
 

@@ -27,7 +27,8 @@ from kbtool.sandbox.engine import (
     trouble,
 )
 from kbtool.sandbox.images import acquire_images, write_lock
-from kbtool.sandbox.profile import load_profile, lock_name
+from kbtool.sandbox.loader import load_profile
+from kbtool.sandbox.profile import lock_name
 
 RECORDED = json.loads((ROOT / "tests" / "data" / "k3d" / "recorded.json").read_text())
 PART = PROFILES["k3d"].cluster

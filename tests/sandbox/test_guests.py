@@ -23,8 +23,9 @@ from support.sandbox import ROOT, eventually, fresh, output, own_secret, run
 
 from kbtool.sandbox import archives, downloads, image
 from kbtool.sandbox.expose import listening
+from kbtool.sandbox.loader import load_profile
 from kbtool.sandbox.process import end, marked
-from kbtool.sandbox.profile import Fault, load_profile
+from kbtool.sandbox.profile import Fault
 
 pytestmark = pytest.mark.slow
 TINY = "local/tiny:1"
@@ -303,3 +304,17 @@ def test_a_switch_that_ends_is_named_and_another_one_takes_its_place(lab):
 
 def cmdline(process):
     return Path(f"/proc/{process.pid}/cmdline").read_bytes()
+
+
+def test_the_users_of_the_profile_get_the_rights_it_gives_them(controlplane, tmp_path):
+    """Its manifests on a real API server, which is not k3s'."""
+    k3s = load_profile(ROOT / "sandbox" / "profiles", "vm").downloads
+    own = controlplane.components["kubernetes"]
+    part = replace(own, manifests=k3s.manifests, users=k3s.users)
+    nothing = {"models": {}, "hosts": {}, "secrets": {}, "faults": {}, "seed": ""}
+    bare = replace(controlplane, components={"kubernetes": part}, seed_secrets=(), **nothing)
+    with fresh(bare, tmp_path) as sandbox:
+        assert k3s.user in output(sandbox, "kubectl auth whoami")
+        assert output(sandbox, "kubectl auth can-i list nodes") == "yes"
+        for question in ("'*' '*'", "create pods", "get secrets", "create clusterrolebindings"):
+            assert run(sandbox, f"kubectl auth can-i {question}", timeout=60.0).exit == 1, question

@@ -10,7 +10,7 @@ from support.sandbox import ROOT, eventually
 
 from kbtool.sandbox import hub
 from kbtool.sandbox.components.network import card, hosts
-from kbtool.sandbox.profile import load_profile
+from kbtool.sandbox.loader import load_profile
 
 NAMES = ["one", "two", "three"]
 ALL = b"\xff" * 6

@@ -7,8 +7,8 @@ import pytest
 from support.sandbox import ROOT, kbtool
 
 from kbtool.sandbox import baking, image
+from kbtool.sandbox.loader import load_profile
 from kbtool.sandbox.needs import requirements
-from kbtool.sandbox.profile import load_profile
 
 
 @pytest.fixture

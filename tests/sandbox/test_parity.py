@@ -8,7 +8,7 @@ from support.sandbox import ROOT, kbtool
 
 from kbtool.app.parity import drift_of
 from kbtool.errors import ConfigError
-from kbtool.sandbox.profile import load_profile
+from kbtool.sandbox.loader import load_profile
 from kbtool.sandbox.stage import load_parity, stage_of
 
 PROFILES = ROOT / "sandbox" / "profiles"

@@ -7,7 +7,8 @@ from support.sandbox import ROOT
 
 from kbtool.app.sandbox import or_another
 from kbtool.errors import CannotStart, ConfigError
-from kbtool.sandbox.profile import from_json, load_profile
+from kbtool.sandbox.loader import load_profile
+from kbtool.sandbox.profile import from_json
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 from support.recovery import accepted, drilled
 from support.sandbox import ROOT, fresh, output, run
 
-from kbtool.sandbox.profile import load_profile
+from kbtool.sandbox.loader import load_profile
 
 pytestmark = pytest.mark.slow
 GET = """python3 -c '

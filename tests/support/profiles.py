@@ -5,8 +5,8 @@ import pytest
 from kbtool.runbook.expectation import parse_expectation
 from kbtool.runbook.judge import judge, query_of
 from kbtool.sandbox import assets
+from kbtool.sandbox.loader import load_profiles
 from kbtool.sandbox.needs import lacking, programs_of
-from kbtool.sandbox.profile import load_profiles
 from kbtool.text import Span
 from support.sandbox import ROOT
 
