@@ -511,7 +511,7 @@ def test_a_git_that_hangs(repo, tmp_path, monkeypatch, hanging):
         found = asked.days("vibe/a.md", "else\n")
         branch = asked.facts.base_branch()
         text = branch.text("vibe/a.md") if branch else None
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 15
     assert found == ([local_today(), C, B, A] if hanging == "merge-base" else [])
     assert text == ("three\n" if hanging == "log" else None)
     assert {said.split(":")[0] for said in asked.said} == {"git gave no answer within 0 s"}

@@ -1,6 +1,7 @@
 """Bad input ends in one clear message, the right exit code, and nothing lost."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -49,12 +50,18 @@ def test_crlf_is_kept_by_a_fix(base, run):
     assert (base / VAULT).read_bytes() == text.replace(b"**Status:** ", b"**Status**: ")
 
 
+def _computed():
+    """Seconds of computing of all commands so far: others may work on this machine too."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def test_a_page_of_fifty_megabytes(base, run):
     (base / VAULT).write_bytes(b"# Big\n\n" + b"word " * 10_000_000)
-    began = time.monotonic()
+    began = _computed()
     code, text = run("lint", "--format", "concise", VAULT)
     assert (code, text.count("KB001"), text.count("too large")) == (1, 1, 1)
-    assert time.monotonic() - began < 20
+    assert _computed() - began < 20
 
 
 @pytest.mark.parametrize(
@@ -137,10 +144,10 @@ def _read_only(base, *arguments):
 def test_front_matter_bombs(base, run, front):
     text = (base / VAULT).read_text()
     (base / VAULT).write_text(f"---\n{front}---\n{text}")
-    began = time.monotonic()
+    began = _computed()
     code, _ = run("lint")
     assert code in (0, 1)
-    assert time.monotonic() - began < 10
+    assert _computed() - began < 10
 
 
 @pytest.mark.parametrize(

@@ -114,11 +114,11 @@ BOMBS = {
 
 @pytest.mark.parametrize("bomb", BOMBS)
 def test_bombs(bomb):
-    began = time.monotonic()
+    began = time.process_time()
     page = parse_page("p.md", f"---\n{BOMBS[bomb]}\n---\n# T\n")
     assert page.front_matter == {}
     assert [heading.text for heading in page.headings] == ["T"]
-    assert time.monotonic() - began < 1
+    assert time.process_time() - began < 1
 
 
 def test_the_caps_are_where_they_are_said_to_be():

@@ -401,7 +401,7 @@ def test_a_timeout_ends_what_escaped_its_session(box):
     )
     assert done.timed_out
     assert done.stdout == "started\n"
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
     assert not _running("sleep", "777")
 
 
