@@ -1,6 +1,7 @@
 """Docker and k3d as kbtool drives them, against what the real ones answered (tests/data/k3d)."""
 
 import dataclasses
+import hashlib
 import io
 import json
 import os
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import tarfile
 
+import jsonschema
 import pytest
 from support.profiles import FOLDER, PROFILES
 from support.sandbox import ROOT, kbtool
@@ -30,7 +32,9 @@ from kbtool.sandbox.images import acquire_images, write_lock
 from kbtool.sandbox.loader import load_profile
 from kbtool.sandbox.profile import lock_name
 
-RECORDED = json.loads((ROOT / "tests" / "data" / "k3d" / "recorded.json").read_text())
+DATA = ROOT / "tests" / "data" / "k3d"
+RECORDED = json.loads((DATA / "recorded.json").read_text())
+SCHEMA = json.loads((DATA / "schema.json").read_text())
 PART = PROFILES["k3d"].cluster
 SANDBOX = "0123456789ab"
 REPLAY = """#!{python}
@@ -100,6 +104,21 @@ def test_the_real_k3d_took_this_very_configuration():
     assert RECORDED["migrate"]["exit"] == 0
     written = json.loads(configuration(PART, SANDBOX, "tokens.csv"))
     assert included(as_k3d_writes(written), taken)
+
+
+def test_the_published_schema_is_as_it_was_published():
+    digests = json.loads((DATA / "published.json").read_text())["sha256"]
+    assert digests == {
+        name: hashlib.sha256((DATA / name).read_bytes()).hexdigest() for name in digests
+    }
+
+
+def test_the_configuration_fits_the_schema_that_k3d_publishes():
+    written = json.loads(configuration(PART, SANDBOX, "tokens.csv"))
+    jsonschema.validate(written, SCHEMA)
+    for wrong in ({**written, "server": 1}, {**written, "servers": "1"}):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(wrong, SCHEMA)
 
 
 @pytest.mark.skipif(shutil.which("k3d") is None, reason="no k3d on the PATH")

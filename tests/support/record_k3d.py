@@ -2,10 +2,12 @@
 
 It needs both on the PATH, an engine that may be played with, and that this engine neither reaches a
 registry nor may run privileged containers: what it does then is the last that could be recorded.
-Names of registries, addresses and the engine's folder are replaced; nothing else is.
+Names of registries, addresses and the engine's folder are replaced; nothing else is. Beside it goes
+the schema of k3d's configuration as k3d publishes it, out of its Go module: that needs Go.
 """
 
 import dataclasses
+import hashlib
 import json
 import re
 import subprocess
@@ -71,6 +73,26 @@ def record(engine):
     return found
 
 
+MODULE = "github.com/k3d-io/k3d/v5"
+VERSION = "v5.8.3"
+PUBLISHED = {"schema.json": "pkg/config/v1alpha5/schema.json", "LICENSE": "LICENSE"}
+
+
+def publish(target):
+    """Write what k3d publishes, unchanged, and where it is from."""
+    command = ("go", "mod", "download", "-json", f"{MODULE}@{VERSION}")
+    told = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    digests = {}
+    for name, path in PUBLISHED.items():
+        data = Path(told["Dir"], path).read_bytes()
+        (target / name).write_bytes(data)
+        digests[name] = hashlib.sha256(data).hexdigest()
+    about = {"module": MODULE, "version": VERSION, "sum": told["Sum"], "license": "MIT"}
+    (target / "published.json").write_text(
+        json.dumps({**about, "sha256": digests}, indent=1) + "\n"
+    )
+
+
 if __name__ == "__main__":
     target = Path(sys.argv[1]).resolve()
     home = target / "home"
@@ -80,5 +102,6 @@ if __name__ == "__main__":
         data = found.ask(found.docker, "info", "--format", "{{.DockerRootDir}}").strip()
         text = neutral(json.dumps(record(found), indent=1), data).replace(str(home), "/home")
         (target / "recorded.json").write_text(text + "\n")
+        publish(target)
     finally:
         subprocess.run(["rm", "-r", home], check=True)
