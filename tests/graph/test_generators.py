@@ -157,6 +157,7 @@ def test_a_real_site_as_mkdocs_builds_it(corpus, tmp_path):
         dead = {
             h for h in hrefs if not re.match(r"[a-z]+:|//|\{", h) and not build.arrives(address, h)
         }
+        dead.discard("ENGLISH_VERSION_URL")  # a placeholder: whoever uses the page puts it in
         mine = {
             k.target
             for k in page.links

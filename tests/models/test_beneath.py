@@ -212,14 +212,30 @@ def test_layers_hold_together_what_was_written(models, replica, host):
     assert sorted(os.listdir(host)) == ["again", "copy", "device", "erp-data-0000", "erp-data-9f3a"]
 
 
+class Pod:
+    """A pod without a Secret, and with one volume."""
+
+    volume = None
+
+    def secret(self):
+        return None
+
+    def handles(self):
+        return ["erp-data"]
+
+    def device(self, _handle):
+        return self.volume
+
+
 def test_a_device_that_is_a_link_is_no_device(models, host, token):
-    erp, refused = models("erp"), models("beneath").Refused
-    link = host / "erp-data"
-    link.symlink_to(token)
-    with pytest.raises(refused):
-        erp.mount(link)
-    assert token.read_text() == "token: CANARY"
-    blank = host / "blank"
+    erp, pod = models("erp"), Pod()
+    pod.volume = host / "erp-data"
+    pod.volume.symlink_to(token)
+    with pytest.raises(models("beneath").Refused):
+        erp.fault(pod)
+    blank = pod.volume = host / "blank"
     blank.write_bytes(bytes(128 * 1024))
-    erp.mount(blank)
+    assert "the Secret has no" in erp.fault(pod)
+    with blank.open("r+b") as volume:
+        erp.mount(volume)
     assert blank.read_bytes().startswith(b"EMPTYFS1")

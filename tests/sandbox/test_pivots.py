@@ -261,7 +261,7 @@ ATTEMPTS = {
     "volumes": "kubectl patch pv erp-data -p '{}'",
     "namespaces": "kubectl create namespace x",
     "status of a model's object": (
-        "kubectl -n erp patch vds erp --subresource=status --type=merge -p '{\"status\":{}}'"
+        "kubectl -n erp patch vaultdynamicsecret erp --subresource=status --type=merge -p '{\"status\":{}}'"
     ),
 }
 BODIES = {
