@@ -317,9 +317,11 @@ class Execution:
                 secrets=step.secrets,
             )
             running = self.sandbox.start(action)
-            while (done := running.poll()) is None:
-                self.clock.sleep(_POLL)
-            running.kill()
+            try:
+                while (done := running.poll()) is None:
+                    self.clock.sleep(_POLL)
+            finally:
+                running.kill()
             code, seconds = done.exit, done.seconds
         except SandboxError:
             code, seconds = -1, 0.0

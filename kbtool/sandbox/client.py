@@ -28,6 +28,7 @@ from kbtool.sandbox.registry import Entry, Record
 from kbtool.sandbox.wire import Wire, query_json
 
 _SHELL_FLAGS: Final = ("-eu",)
+_PROVEN_WITHIN: Final = 60.0
 OPERATOR: Final = "operator"  # the shell of the person's laptop: no host of the lab
 
 
@@ -131,7 +132,7 @@ class LiveSandbox:
         wire = Wire(self.entry.cell)
         try:
             wire.send({"op": "start", "action": _action_json(action)})
-            wire.receive(30)
+            wire.expect(_PROVEN_WITHIN)
         except BaseException:
             wire.close()
             raise

@@ -75,9 +75,17 @@ class Wire:
         """
         try:
             self.send(message)
-            answer = self.receive(timeout)
+            return self.expect(timeout)
         finally:
             self.close()
+
+    def expect(self, timeout: float) -> dict[str, Any]:
+        """Return the next message.
+
+        Raises:
+            KbError: as `receive`, and when none came in time (seconds).
+        """
+        answer = self.receive(timeout)
         if answer is None:
             raise SandboxError(f"the supervisor did not answer within {timeout:.0f} s")
         return answer

@@ -38,9 +38,11 @@ def run(sandbox, script, timeout=20.0, **action):
     """Run a block to its end, as the runner does."""
     shell, on = action.pop("shell", "bash"), action.pop("on", "operator")
     running = sandbox.start(Action("S1", shell, script, on, timeout, **action))
-    while (done := running.poll()) is None:
-        time.sleep(0.01)
-    running.close()
+    try:
+        while (done := running.poll()) is None:
+            time.sleep(0.01)
+    finally:
+        running.close()
     return done
 
 

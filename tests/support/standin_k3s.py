@@ -38,6 +38,8 @@ def node(name):
 
 
 class Api(http.server.BaseHTTPRequestHandler):
+    timeout = 10  # of whoever lost its way here in the middle of a word
+
     def do_GET(self):
         whole = self.path.partition("?")[0]
         path = whole.removeprefix("/api/v1/")
@@ -85,7 +87,10 @@ def server():
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(TLS / "new", TLS / "key")
     with http.server.ThreadingHTTPServer(("0.0.0.0", 6443), Api) as api:  # as k3s does
-        api.socket = context.wrap_socket(api.socket, server_side=True)
+        # Each connection's handshake is its own thread's: one that is cut off stops no other.
+        api.socket = context.wrap_socket(
+            api.socket, server_side=True, do_handshake_on_connect=False
+        )
         (TLS / "new").rename(TLS / "server-ca.crt")
         ready()
         api.serve_forever()
