@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Final
 
 from kbtool.errors import SandboxError
 from kbtool.sandbox.components.kubernetes import KubernetesApi
+from kbtool.sandbox.components.server import Elsewhere
 from kbtool.sandbox.door import Door
 from kbtool.sandbox.keeper import API, CONTROL, FOLDER
 from kbtool.sandbox.profile import K3d, Workload
@@ -23,7 +24,7 @@ from kbtool.sandbox.site import Bind, Site
 _CLIENT: Final = str(Path(__file__).parent.parent / "hostexec.py")
 
 
-class ClusterServer(KubernetesApi):
+class ClusterServer(Elsewhere, KubernetesApi):
     """k3s on nodes that are containers of an engine outside."""
 
     outside: ClassVar[bool] = True
@@ -40,17 +41,6 @@ class ClusterServer(KubernetesApi):
     def pid(self) -> int:
         """Return how a process outside of our process namespace looks from inside: as nobody's."""
         return 0
-
-    def command(self) -> Sequence[str]:
-        """Nothing of it runs in a cell."""
-        return ()
-
-    def binds(self) -> Sequence[Bind]:
-        """Nothing of it runs in a cell."""
-        return ()
-
-    def before_start(self) -> None:
-        """The keeper makes the socket."""
 
     # ------------------------------------------------------------------ life
     @property

@@ -17,10 +17,10 @@ from kbtool.sandbox.cell import BROUGHT
 from kbtool.sandbox.components.guest import GuestServer
 from kbtool.sandbox.components.kubernetes import KubernetesApi
 from kbtool.sandbox.components.network import CARD
-from kbtool.sandbox.components.server import Server
+from kbtool.sandbox.components.server import Elsewhere, Server
 from kbtool.sandbox.door import Door
 from kbtool.sandbox.profile import Compose, K3s
-from kbtool.sandbox.site import Bind, Site
+from kbtool.sandbox.site import Site
 
 UP_WITHIN: Final = 900.0  # seconds, emulated and beside other work
 _ETC: Final = "/etc/kbtool"
@@ -51,7 +51,7 @@ _PROJECT: Final = "kb"
 _PLACE: Final = f"/opt/{_PROJECT}"  # of the compose file
 
 
-class OnGuests(Server):
+class OnGuests(Elsewhere):
     """What runs on guests, and is reached through the one it is mainly on."""
 
     waits: ClassVar[bool] = True
@@ -67,17 +67,6 @@ class OnGuests(Server):
     def pid(self) -> int | None:
         """Return the process that leads to it."""
         return self.host.pid()
-
-    def command(self) -> Sequence[str]:
-        """Nothing of it runs in a cell of its own."""
-        return ()
-
-    def binds(self) -> Sequence[Bind]:
-        """Nothing of it runs in a cell of its own."""
-        return ()
-
-    def before_start(self) -> None:
-        """The guest makes the socket."""
 
     @property
     def running(self) -> bool:

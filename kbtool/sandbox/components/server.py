@@ -256,6 +256,21 @@ class Server(ABC):
         return ("--ro-bind", str(self.doors), f"/kb/d/{self.name}")
 
 
+class Elsewhere(Server):
+    """A server whose process is in no cell of its own: somebody else starts it, and its socket."""
+
+    def command(self) -> Sequence[str]:
+        """Return nothing to run."""
+        return ()
+
+    def binds(self) -> Sequence[Bind]:
+        """Return nothing to see."""
+        return ()
+
+    def before_start(self) -> None:
+        """Leave the socket to who makes it."""
+
+
 def relayed(*options: str) -> list[str]:
     """Return the beginning of a server's command line that puts the relay before it."""
     return [os.path.realpath(sys.executable), "-I", "-S", _RELAY, "--server", *options, "--"]

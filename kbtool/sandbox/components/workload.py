@@ -5,20 +5,20 @@ What proves it is the cluster it runs in, and the UID its deployment had when it
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
 from kbtool.errors import BoundaryError, SandboxError
 from kbtool.sandbox.components.cluster import ClusterServer
-from kbtool.sandbox.components.server import Server
+from kbtool.sandbox.components.server import Elsewhere
 from kbtool.sandbox.profile import Workload
-from kbtool.sandbox.site import Bind, Site
+from kbtool.sandbox.site import Site
 
 _WITHIN: Final = 180.0  # seconds, for images that are there
 _LOOK_EVERY: Final = 0.5
 
 
-class WorkloadServer(Server):
+class WorkloadServer(Elsewhere):
     """One workload. Its life is the cluster's."""
 
     port: ClassVar[int] = 0
@@ -32,17 +32,6 @@ class WorkloadServer(Server):
         self.cluster = cluster
         self.needs = [cluster]
         self.real = workload.real
-
-    def command(self) -> Sequence[str]:
-        """Nothing of it runs in a cell."""
-        return ()
-
-    def binds(self) -> Sequence[Bind]:
-        """Nothing of it runs in a cell."""
-        return ()
-
-    def before_start(self) -> None:
-        """Its pods are the cluster's business."""
 
     # ------------------------------------------------------------------ life
     @property
