@@ -20,7 +20,8 @@ from kbtool.graph.resolve import Tree
 from kbtool.graph.site import Site
 from kbtool.markdown.page import Page
 from kbtool.markdown.parse import parse_page
-from kbtool.markdown.survey import Survey, packed, survey
+from kbtool.markdown.sketch import Sketch, sketch
+from kbtool.markdown.survey import Survey, survey
 from kbtool.markdown.unread import Unread
 from kbtool.source import MAX_PAGE_BYTES, Source, read
 from kbtool.stamp import Stamp, stamp
@@ -155,15 +156,38 @@ class Workspace:
             self.stamps.pop(path, None)
         return kb
 
-    def fill(self, kb: KnowledgeBase, seen: Callable[[str], Survey], paths: Iterable[str]) -> None:
+    def fill(
+        self,
+        kb: KnowledgeBase,
+        seen: Callable[[str], Survey],
+        sketched: Callable[[str], Sketch],
+        paths: Iterable[str],
+    ) -> None:
         """Put pages into a surveyed base; each is read when somebody asks what stands in it.
 
         Raises:
             ReadError: later, by a page that could be read and cannot be any more.
         """
         kb.pages = {
-            path: Unread(path, self._text_again, seen, kb.tree.marks(path)) for path in paths
+            path: Unread(path, self._text_again, seen, sketched, kb.tree.marks(path))
+            for path in paths
         }
+
+    def sketches(self, paths: Sequence[str], tree: Tree) -> dict[str, bytes]:
+        """Return the packed sketches of pages, without those that cannot be read any more."""
+
+        def sketched(part: Sequence[str]) -> dict[str, bytes | None]:
+            return {path: self._sketched(path, tree) for path in part}
+
+        made = divided(paths, sketched, _PAGES_A_PROCESS)
+        return {path: each for path, each in made.items() if each is not None}
+
+    def _sketched(self, path: str, tree: Tree) -> bytes | None:
+        source = self._readable(path)
+        if isinstance(source, str):
+            return None
+        made = sketch(source.text, _kind(tree, path), shared=tree.is_shared(path))
+        return made.packed()
 
     def _look(self) -> dict[str, str]:
         """Look which files there are; return those that cannot be read, and why."""
@@ -267,9 +291,7 @@ class Workspace:
         source = self._readable(path)
         if isinstance(source, str):
             return source
-        site = tree.site(path)
-        kind = str(site.kind) if site else ""
-        return packed(survey(source.text, kind, shared=tree.is_shared(path)))
+        return survey(source.text, _kind(tree, path)).packed()
 
     def _text_again(self, path: str) -> str:
         source = self._readable(path)
@@ -503,6 +525,11 @@ class _Change:
         for temporary in self._temporaries:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(temporary)
+
+
+def _kind(tree: Tree, path: str) -> str:
+    site = tree.site(path)
+    return str(site.kind) if site else ""
 
 
 def _not_there(target: str) -> None:

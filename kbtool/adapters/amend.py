@@ -10,7 +10,8 @@ import os
 from collections.abc import Collection, Mapping
 
 from kbtool.adapters.kept import NOTHING, Kept, Recalled, digest, read
-from kbtool.markdown.survey import Survey, survey, unpacked
+from kbtool.markdown.sketch import Sketch, sketch
+from kbtool.markdown.survey import Survey, survey
 from kbtool.source import read as read_source
 from kbtool.stamp import Stamp, stamp
 
@@ -76,10 +77,11 @@ def _is_alike(path: str, was: Stamp | None, recalled: Recalled, kept: Kept) -> b
         text = read_source(path).text
     except (OSError, ValueError):
         return False
-    old = unpacked(kept.surveys[page])
+    old = Survey.unpacked(kept.surveys[page])
     new = survey(text, old.kind)
-    known = new.headings is not None and not new.odd
-    if not known or new.told() != old.told() or not recalled.sees.isdisjoint(new.shows):
+    if not (new.clear and old.clear and new.matter == old.matter and _is_same(page, text, kept)):
+        return False
+    if not recalled.sees.isdisjoint(new.shows):
         return False
     if quiet:
         return all({*now} <= {*then} for now, then in zip(_links(new), _links(old), strict=True))
@@ -87,6 +89,16 @@ def _is_alike(path: str, was: Stamp | None, recalled: Recalled, kept: Kept) -> b
     end, beginning = kept.settled[page]
     same = _links(new) == _links(old) and not new.refs  # a reference reaches over empty lines
     return same and "]:" not in text[end:] and digest(text[:end]) == beginning
+
+
+def _is_same(page: str, text: str, kept: Kept) -> bool:
+    """Return whether anchors are made of the same, where anything was asked about them."""
+    known = kept.sketches.get(page)
+    if known is None:
+        return True
+    old = Sketch.unpacked(known)
+    new = sketch(text, old.kind)
+    return new.tells and new == old
 
 
 def _links(seen: Survey) -> tuple[tuple[str, ...], ...]:

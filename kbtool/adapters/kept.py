@@ -23,6 +23,7 @@ class Kept(NamedTuple):
     unreadable: Mapping[str, str]
     stamps: Mapping[str, Stamp]  # of pages
     surveys: Mapping[str, bytes]  # packed: most are never looked at
+    sketches: Mapping[str, bytes]  # packed; of pages whose anchors anything was asked about
     shown: Mapping[str, frozenset[str]]  # of pages: what rules may find something about
     judged: Mapping[str, bytes]  # pages that were looked at: packed findings, `NOTHING` for none
     read: frozenset[str]  # absolute: what was read of other files, and kbtool's own

@@ -1,14 +1,15 @@
 """What an earlier lint saw of each page, so that only pages that changed are looked at again.
 
-Kept of each page: its stamp, its survey, and what was found there. A survey holds as long as the
-page's file is the same. The findings of a page rest on itself, on the names of all files, and on
-what anchors and addresses are made of: they hold when the names are the same, and every page that
-changed has the headings and ids it had. Else all links are looked at anew, in the surveys.
+Kept of each page: its stamp, its survey, and what was found there; of pages whose anchors anything
+was asked about, their sketches. They hold as long as the page's file is the same. The findings of a
+page rest on itself, on the names of all files, and on what anchors and addresses are made of: they
+hold when the names are the same, and every page that changed and was asked about has the headings
+and ids it had. Else all links are looked at anew, in the surveys.
 """
 
 import marshal
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import astuple
 from typing import Any
 
@@ -18,10 +19,11 @@ from kbtool.graph.base import KnowledgeBase
 from kbtool.graph.fine import Links
 from kbtool.lint.engine import Judged
 from kbtool.lint.rule import Finding, Rule
-from kbtool.markdown.survey import Survey, unpacked
+from kbtool.markdown.sketch import Sketch
+from kbtool.markdown.survey import Survey, survey
 from kbtool.stamp import Stamp, stamp, young
 from kbtool.text import Edit, Span
-from kbtool.workspace import Root, Workspace
+from kbtool.workspace import ReadError, Root, Workspace
 
 
 class Recall:
@@ -32,6 +34,8 @@ class Recall:
         self._began = time.time_ns()
         self._kept: Kept | None = None
         self._surveys: dict[str, bytes] = {}
+        self._sketches: dict[str, bytes] = {}
+        self._sketcher: Callable[[Sequence[str]], dict[str, bytes]] = lambda _: {}
         self._anew: Collection[str] = ()  # pages whose findings are not those that are kept
         self._root = str(root.path)
         self._sees = frozenset(str(rule.sees) for rule in rules)
@@ -49,11 +53,15 @@ class Recall:
         kb = workspace.survey(self._known)
         kept, fresh = self._kept, workspace.surveys
         same = [path for path in workspace.pages if path not in fresh and path not in kb.unreadable]
+        self._sketcher = lambda paths: workspace.sketches(paths, kb.tree)
+        if kept:
+            self._surveys = {path: kept.surveys[path] for path in same}
+            self._sketches = {p: kept.sketches[p] for p in same if p in kept.sketches}
+        self._surveys |= fresh
         calm = kept is not None and self._calm(kept, kb, fresh)
         self._anew = fresh if calm else workspace.pages
-        self._surveys = {path: kept.surveys[path] for path in same} if kept else {}
-        self._surveys |= fresh
-        workspace.fill(kb, self._seen, filter(self._surveys.__contains__, workspace.pages))
+        pages = filter(self._surveys.__contains__, workspace.pages)
+        workspace.fill(kb, self._seen, self._sketched, pages)
         if calm and kept:
             others = {path: shows for path, shows in kept.shown.items() if path not in fresh}
             kb.shown = others | self._shown(fresh, kb)
@@ -68,26 +76,47 @@ class Recall:
         return self._kept.stamps if self._kept else {}
 
     def _seen(self, path: str) -> Survey:
-        return unpacked(self._surveys[path])
+        return Survey.unpacked(self._surveys[path])
+
+    def _sketched(self, path: str) -> Sketch:
+        """Return a page's sketch; from now on, others' links rest on it."""
+        self._sketch([path])
+        if path not in self._sketches:
+            raise ReadError(f"{path} cannot be read any more", "it changed: try again")
+        return Sketch.unpacked(self._sketches[path])
+
+    def _sketch(self, paths: Iterable[str]) -> None:
+        missing = sorted(path for path in paths if path not in self._sketches)
+        if missing:
+            self._sketches |= self._sketcher(missing)
 
     def _calm(self, kept: Kept, kb: KnowledgeBase, fresh: Mapping[str, bytes]) -> bool:
         """Return whether nothing changed that links of other pages rest on."""
         return (
             kept.files == kb.files
             and kept.unreadable == kb.unreadable
+            and kept.surveys.keys() >= fresh.keys()
             and all(
-                path in kept.surveys and _is_calm(unpacked(kept.surveys[path]), unpacked(now))
+                Survey.unpacked(kept.surveys[path]).matter == Survey.unpacked(now).matter
                 for path, now in fresh.items()
+            )
+            and all(
+                self._sketched(path).tells
+                and self._sketched(path) == Sketch.unpacked(kept.sketches[path])
+                for path in fresh.keys() & kept.sketches.keys()
             )
         )
 
-    def _shown(self, which: Iterable[str], kb: KnowledgeBase) -> dict[str, frozenset[str]]:
-        asked = Links(self._surveys, kb.tree, lambda path: kb.pages[path].anchors)
+    def _shown(self, which: Collection[str], kb: KnowledgeBase) -> dict[str, frozenset[str]]:
+        """Return what each page may show; of all anchors that links name, sketches are made."""
+        asked = Links(self._surveys, kb.tree)
+        named = {path: asked.named(path, self._seen(path)) for path in which}
+        self._sketch({page for pages in named.values() for page in pages or ()})
         found = {}
         for path in which:
             seen = self._seen(path)
             shows = seen.shows
-            if "links" not in shows and not asked.all_fine(path, seen):
+            if named[path] is None or (named[path] and not asked.anchored(path, seen)):
                 shows |= {"links"}
             if shows:
                 found[path] = shows
@@ -114,6 +143,7 @@ class Recall:
                 dict(kb.unreadable),
                 stamps,
                 self._surveys,
+                self._sketches,
                 dict(kb.shown or {}),
                 {path: _packed(each) for path, each in judged.items()},
                 frozenset({*workspace.links, *workspace.links.values()}).union(
@@ -137,9 +167,16 @@ class Recall:
             findings, suppressed = judged[path]
             if findings and not suppressed and self._sees.isdisjoint(self._seen(path).shows):
                 text = kb.pages[path].text
-                if end := _end(text, findings):
+                end = _end(text, findings)
+                if end and self._is_fine(kb, path, text[end:]):
                     found[path] = end, digest(text[:end])
         return found
+
+    def _is_fine(self, kb: KnowledgeBase, path: str, rest: str) -> bool:
+        """Return whether all that may be links in the rest of a page is fine, in code too."""
+        seen = survey(f"\n{rest}", self._seen(path).kind)
+        asked = Links(self._surveys, kb.tree)
+        return asked.named(path, seen) is not None and asked.anchored(path, seen)
 
 
 def _end(text: str, findings: Sequence[Finding]) -> int:
@@ -153,11 +190,6 @@ def _end(text: str, findings: Sequence[Finding]) -> int:
     end = text.find("\n\n", max(places)) + 2
     open_tag = text.rfind("<", 0, end) > text.rfind(">", 0, end)
     return 0 if end < 2 or open_tag or "]:" in text[end:] else end
-
-
-def _is_calm(old: Survey, new: Survey) -> bool:
-    known = new.headings is not None and not new.odd
-    return known and old.told() == new.told()
 
 
 def _sites(kb: KnowledgeBase) -> Any:

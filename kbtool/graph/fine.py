@@ -1,14 +1,16 @@
 """Whether all links of a page lead where they should, by the surveys alone.
 
-They do only when every one of them is surely fine; a page in doubt is read.
+They do only when every one of them is surely fine; a page in doubt is read. First the pages whose
+anchors are named are found, and then, once these are known, whether they are there.
 """
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Container, Iterator
 from collections.abc import Set as AbstractSet
 from typing import Final
 from urllib.parse import unquote
 
-from kbtool.graph.resolve import SCHEME, Outcome, Tree, is_line, joined, resolve
+from kbtool.graph.resolve import SCHEME, Outcome, Tree, anchored, is_line, joined, resolve
+from kbtool.graph.site import Mount, Site
 from kbtool.markdown.page import Link, LinkKind
 from kbtool.markdown.survey import Survey
 from kbtool.text import Span
@@ -18,59 +20,73 @@ _NOWHERE: Final = Span(0, 0)
 
 
 class Links:
-    """The links of all pages; `anchors` tells those of one."""
+    """The links of all pages, in a tree whose pages were surveyed."""
 
-    def __init__(
-        self,
-        surveyed: Container[str],
-        tree: Tree,
-        anchors: Callable[[str], AbstractSet[str]],
-    ) -> None:
+    def __init__(self, surveyed: Container[str], tree: Tree) -> None:
         self._surveyed = surveyed
         self._tree = tree
-        self._anchors = anchors
-        self._folder = ""
-        self._known: dict[str, str | None] = {}  # target on the folder's pages → page or file
+        # By folder: target on its pages → page, "" for what has no anchors, None in doubt.
+        self._known: dict[str, dict[str, str | None]] = {}
+        self._mounts: dict[str, Mount | None] = {}
 
-    def all_fine(self, path: str, seen: Survey) -> bool:
-        """Return whether every link of a page, as it was seen, surely leads where it should."""
-        if self._tree.site(path):
-            kinds: tuple[tuple[LinkKind, Sequence[str]], ...]
-            kinds = ("link", seen.links), ("html", seen.raw), ("ref", seen.refs)
-            return all(self._leads(path, kind, {*targets}) for kind, targets in kinds)
-        folder = path.rpartition("/")[0]
-        if folder != self._folder:  # pages come in order: those of a folder one after the other
-            self._folder, self._known = folder, {}
-        return all(self._fine(path, target) for target in (*seen.links, *seen.raw))
+    def named(self, path: str, seen: Survey) -> AbstractSet[str] | None:
+        """Return the pages whose anchors the links of a page name; None if one may be dead."""
+        if not seen.clear or "links" in seen.shows:
+            return None
+        site = self._tree.site(path)
+        found = set()
+        for kind, target in _targets(seen):
+            place, _, fragment = target.partition("#")
+            led = path if not place else self._led(site, path, kind, place)
+            if led is None:
+                return None
+            if led and fragment:
+                found.add(led)
+        return found
 
-    def _leads(self, path: str, kind: LinkKind, targets: AbstractSet[str]) -> bool:
-        """Ask the resolver: what publishes the page has rules of its own."""
-        page = self._tree.page(path)
-        if page is None:
-            return False
-        folder = path.rpartition("/")[0]
-        for target in targets:
-            known = self._tree.resolved.get((folder, target))
-            if known and known.outcome in FINE:
-                continue
-            if unquote(target) != unquote(target).strip():
-                return False
-            link = Link(kind, target, "", _NOWHERE, None)
-            if resolve(self._tree, page, link).outcome not in FINE:
-                return False
-        return True
+    def anchored(self, path: str, seen: Survey) -> bool:
+        """Return whether all anchors are there that the links of a page name."""
+        site = self._tree.site(path)
+        return all(
+            self._is_there(site, path, kind, target)
+            for kind, target in _targets(seen)
+            if "#" in target
+        )
 
-    def _fine(self, path: str, target: str) -> bool:
-        place, _, fragment = target.partition("#")
-        if not place:
-            return self._anchored(path, fragment)
-        if place not in self._known:
-            self._known[place] = self._led_to(path, place)
-        led = self._known[place]
-        return led is not None and (not led or not fragment or self._anchored(led, fragment))
-
-    def _led_to(self, path: str, place: str) -> str | None:
+    def _led(self, site: Site | None, path: str, kind: LinkKind, place: str) -> str | None:
         """Return the page a target means, "" for what has no anchors, None in doubt."""
+        if site and kind != "link":
+            return self._resolved(path, kind, place)
+        folder = path.rpartition("/")[0]
+        known = self._known.setdefault(folder, {})
+        if place in known:
+            return known[place]
+        if site is None:
+            led = known[place] = self._led_to(path, place)
+            return led
+        led = self._beside(site, path, place)
+        if led is None:
+            return self._resolved(path, kind, place)  # rests on more than the folder
+        known[place] = led
+        return led
+
+    def _is_there(self, site: Site | None, path: str, kind: LinkKind, target: str) -> bool:
+        place, _, fragment = target.partition("#")
+        anchor = unquote(fragment)
+        if anchor in ("", "top"):
+            return True
+        led = path if not place else self._led(site, path, kind, place)
+        page = self._tree.page(led) if led else None
+        if page is None:
+            return led is not None
+        if site is None:
+            return anchor in page.anchors or is_line(anchor)
+        if place and (kind != "link" or place not in self._known[path.rpartition("/")[0]]):
+            return self._resolved(path, kind, target) is not None
+        return anchored(self._tree, site, page, anchor).outcome in FINE
+
+    # ------------------------------------------------------------------ on a forge
+    def _led_to(self, path: str, place: str) -> str | None:
         scheme = SCHEME.match(place)
         if scheme:
             # One letter is a disk of Windows.
@@ -90,8 +106,40 @@ class Links:
         hub = f"{whole}/{self._tree.hub}" if whole else self._tree.hub
         return hub if hub in self._surveyed else ""
 
-    def _anchored(self, path: str, fragment: str) -> bool:
-        anchor = unquote(fragment)
-        if anchor in ("", "top"):
-            return True
-        return anchor in self._anchors(path) or is_line(anchor)
+    # ------------------------------------------------------------------ on a site
+    def _beside(self, site: Site, path: str, place: str) -> str | None:
+        """Return the page a relative target names by its file, in the mount of the page itself.
+
+        Every generator takes it for that page.
+        """
+        written = unquote(place.partition("?")[0])
+        if not written.endswith(".md") or written != written.strip() or written[0] in "/~@":
+            return None
+        folder = path.rpartition("/")[0]
+        if folder not in self._mounts:
+            self._mounts[folder] = site.mount_of(path)
+        mount = self._mounts[folder]
+        inner = joined(mount.inner(path), written) if mount and not SCHEME.match(place) else None
+        if mount is None or inner is None:
+            return None
+        whole = f"{mount.folder}/{inner}" if mount.folder else inner
+        return whole if whole in self._surveyed else None
+
+    def _resolved(self, path: str, kind: LinkKind, target: str) -> str | None:
+        """Ask the resolver: what publishes the page has rules of its own."""
+        page = self._tree.page(path)
+        if page is None or unquote(target) != unquote(target).strip():
+            return None
+        found = resolve(self._tree, page, Link(kind, target, "", _NOWHERE, None))
+        if found.outcome not in FINE:
+            return None
+        return found.path if found.outcome is Outcome.PAGE else ""
+
+
+def _targets(seen: Survey) -> Iterator[tuple[LinkKind, str]]:
+    kind: LinkKind
+    for target in seen.links:
+        yield "link", target
+    for kind, targets in (("html", seen.raw), ("ref", seen.refs)):
+        for target in targets:
+            yield kind, target

@@ -180,7 +180,7 @@ def _resolved(tree: Tree, site: Site | None, page: Page, link: Link) -> Target:
     anchor = unquote(raw_anchor)
     raw_path = raw_path.partition("?")[0]
     if not raw_path:
-        return _anchored(tree, site, page, anchor)
+        return anchored(tree, site, page, anchor)
     if site:
         published = _Published(tree, site, page, link)
         leads = published.referred if link.kind == "ref" else published.leads
@@ -232,15 +232,16 @@ def _found(tree: Tree, path: str, anchor: str) -> Target:
 def _folder(tree: Tree, path: str, anchor: str) -> Target:
     hub = join(path, tree.hub) if path else tree.hub
     page = tree.page(hub)
-    return _anchored(tree, None, page, anchor) if page else Target(Outcome.FILE, path, anchor)
+    return anchored(tree, None, page, anchor) if page else Target(Outcome.FILE, path, anchor)
 
 
 def _arrived(tree: Tree, site: Site | None, path: str, anchor: str) -> Target:
     page = tree.page(path)
-    return _anchored(tree, site, page, anchor) if page else Target(Outcome.FILE, path, anchor)
+    return anchored(tree, site, page, anchor) if page else Target(Outcome.FILE, path, anchor)
 
 
-def _anchored(tree: Tree, site: Site | None, page: Page, anchor: str) -> Target:
+def anchored(tree: Tree, site: Site | None, page: Page, anchor: str) -> Target:
+    """Return where an anchor of a page leads on a site (None: on the forge)."""
     # Browsers go to the top of the page for an empty fragment and for #top.
     if anchor in ("", "top"):
         return Target(Outcome.PAGE, page.path, anchor)
@@ -466,7 +467,7 @@ def _wiki(tree: Tree, page: Page, target: str) -> Target:
     name, _, heading = target.partition("#")
     site = tree.site(page.path)
     if not name:
-        return _anchored(tree, site, page, slug(heading))
+        return anchored(tree, site, page, slug(heading))
     for candidate in (name, f"{name}.md"):
         for path in (joined(page.path, candidate), joined("", candidate)):
             if path and path in tree.files:

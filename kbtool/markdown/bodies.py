@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from typing import Final
 
 MARKS: Final = "!?="  # of admonitions, details, tabs
-_SIGNS: Final = ("!!!", "???", "===")
 _BEFORE: Final = r"(?:[ \t>]|(?:[-*+]|\d{1,9}[.)])[ \t])*"  # what may stand in front on its line
 _MARKER: Final = re.compile(
     rf"(?P<before>{_BEFORE})(?P<mark>!!!|\?\?\?\+?|===(?:\+!?|!\+?)?)(?P<rest>.*)"
@@ -23,6 +22,12 @@ _RESTS: Final[Mapping[str, re.Pattern[str]]] = {
     "?": re.compile(rf'(?:{_NAMES})?(?: +".*") *|{_NAMES} *'),
     "=": re.compile(r' +".*" *'),
 }
+# One of these is in every text that has a mark; each begins as it must, so that searching is cheap.
+_MAYBE: Final = (
+    re.compile(r"!!! ?[\w-]"),
+    re.compile(r'\?\?\?\+?(?: ?[\w-]| +")'),
+    re.compile(r'===[+!]{0,2} +"'),
+)
 _FENCE: Final = re.compile(rf"{_BEFORE}(?P<fence>`{{3,}}(?=[^`]*$)|~{{3,}})")
 _RULE: Final = "***"
 _LINKED: Final = re.compile(r"[\[<]")
@@ -33,7 +38,7 @@ def opened(text: str, marks: str = MARKS) -> str:
 
     The line of a mark becomes an item whose content stands four columns in, as the body does.
     """
-    if not marks or not any(sign in text for sign in _SIGNS):
+    if not marks or not any(maybe.search(text) for maybe in _MAYBE):
         return text
     lines = text.split("\n")
     fence = ""

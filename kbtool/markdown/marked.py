@@ -17,6 +17,7 @@ from kbtool.markdown.html import attributes
 from kbtool.markdown.page import Link, LinkKind
 from kbtool.markdown.parse import destination, references
 from kbtool.markdown.shortcodes import MARK
+from kbtool.markdown.sketch import ALTERNATIVE
 from kbtool.text import Span
 
 _SIGN: Final = "kbq"  # letters and digits only, so that a mark is no markup whatever it stands by
@@ -42,7 +43,7 @@ def aims(text: str, marks: str = "") -> tuple[Link, ...] | None:
     """
     body = opened(apart(text)[1], marks)
     referred = references(body) if MARK in marks else ()
-    if _SIGN in body:
+    if _SIGN in body or ALTERNATIVE.search(body):
         return None
     found = html(_marked(body))
     try:

@@ -479,6 +479,15 @@ def test_what_changed_behind_all_that_was_found_is_said_again(base, lint, text, 
         assert (told == first) == again or text.endswith("a.md\n") or "[a](a.md#a)" not in text
 
 
+def test_what_was_code_behind_all_that_was_found_may_be_a_link_now(base, lint):
+    (base / "b.md").write_text(FOUND + "\n`[g](gone-too.md)`\n")
+    settle()
+    lint()
+    (base / "b.md").write_text(FOUND + "\n[g](gone-too.md) too\n")
+    settle()
+    assert lint() == lint("--no-cache")
+
+
 def test_what_another_page_changed_is_not_what_was_found_before(base, lint):
     """A page of which no word changed has one more finding behind the first."""
     (base / "a.md").write_text("# A\n\n[gone](gone.md)\n\n[b](b.md#b)\n\nWords.\n")
