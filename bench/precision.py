@@ -10,7 +10,7 @@ import os
 import random
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -158,7 +158,7 @@ class Projects:
         found = []
         for project in sorted(path for path in self._folder.iterdir() if path.is_dir()):
             done = lint_project([str(project)], cached=False)
-            found += [replace(f, path=f"{project.name}/{f.path}") for f in done.findings]
+            found += [f._replace(path=f"{project.name}/{f.path}") for f in done.findings]
         return found
 
     def differences(self) -> Iterator[str]:

@@ -19,11 +19,11 @@ Schema = dict[str, Any]
 # ---------------------------------------------------------------------- names of rules
 def rule_keys() -> list[str]:
     """Return every id, then every name."""
-    return [rule.id for rule in RULES] + sorted({rule.name for rule in RULES})
+    return sorted(RULES.keys)  # ids first: they begin with a capital
 
 
 def _named(key: str) -> list[Rule]:
-    found = [rule for rule in RULES if key in (rule.id, rule.name)]
+    found = list(RULES.named({key}))
     if not found:
         raise ValueError(f"unknown rule {key!r}{near(key, rule_keys())}")
     return found

@@ -4,10 +4,9 @@ import contextlib
 import errno
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from kbtool.config import FILE, Config, config_table, parse_config
 from kbtool.errors import KbError, UsageError
@@ -37,8 +36,7 @@ class ReadError(KbError):
     """A file that was there cannot be read any more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Root:
+class Root(NamedTuple):
     """Where the project lies and what it has configured."""
 
     path: Path
@@ -430,8 +428,7 @@ class Workspace:
         return ("\ufeff" if source.bom else "") + text
 
 
-@dataclass(frozen=True, slots=True)
-class _Staged:
+class _Staged(NamedTuple):
     """A file's new bytes, and a copy of its old ones, beside it."""
 
     path: str  # as its user calls it

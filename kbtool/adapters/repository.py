@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import replace
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -67,7 +66,7 @@ class Repository:
         except GitError as error:
             self._tell(error, _NO_BRANCH)
             return None
-        return replace(found, text=self._safe(found.text)) if found else None
+        return found._replace(text=self._safe(found.text)) if found else None
 
     def _safe(self, text: Callable[[str], str | None]) -> Callable[[str], str | None]:
         def safe(path: str) -> str | None:

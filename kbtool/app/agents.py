@@ -1,6 +1,5 @@
 """AGENTS.md: is what it says true, and are its generated sections current?"""
 
-from dataclasses import replace
 from typing import Final
 
 from kbtool.app.lint import Linted, lint_project
@@ -45,4 +44,4 @@ def _about(*, mend: bool) -> Linted:
     if generated(page):
         return done
     notice = f"{AGENTS} has no generated section: {', '.join(SECTIONS)} can be; write {_MARKS}"
-    return replace(done, notices=(*done.notices, notice))
+    return done._replace(notices=(*done.notices, notice))

@@ -3,8 +3,8 @@
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Final
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from kbtool.adapters.kept import Recalled
 from kbtool.adapters.replay import Rests
@@ -25,8 +25,7 @@ EXTERNAL: Final = "KB110"
 _NOBODY: Final = (f"no host was asked for external links: {EXTERNAL} is ignored",)
 
 
-@dataclass(frozen=True, slots=True)
-class Linted:
+class Linted(NamedTuple):
     """What is to report: findings under the paths that were asked for."""
 
     root: Root
@@ -39,7 +38,7 @@ class Linted:
     fixed: int
     changed: tuple[str, ...]
     notices: tuple[str, ...]  # what could not be judged, and why
-    preview: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # page → before, after
+    preview: Mapping[str, tuple[str, str]] = MappingProxyType({})  # page → before, after
     known: int = 0  # findings the baseline has
     gone: tuple[Entry, ...] = ()  # entries of the baseline that are found no more
     rests: Rests | None = None  # on what all this rests; None: another run may say otherwise
@@ -50,8 +49,7 @@ class Linted:
         return len(self.reported)
 
 
-@dataclass(frozen=True, slots=True)
-class _Scope:
+class _Scope(NamedTuple):
     """What is asked for: places, and pages that changed."""
 
     places: Sequence[str]

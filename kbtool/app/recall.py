@@ -10,7 +10,6 @@ and ids it had. Else all links are looked at anew, in the surveys.
 import marshal
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import astuple
 from typing import Any
 
 from kbtool.adapters.kept import NOTHING, Kept, Recalled, digest, name_of, read, write
@@ -193,7 +192,7 @@ def _end(text: str, findings: Sequence[Finding]) -> int:
 
 
 def _sites(kb: KnowledgeBase) -> Any:
-    return _plain_value([astuple(site) for site in kb.conventions.sites])
+    return _plain_value(kb.conventions.sites)
 
 
 def _plain_value(value: Any) -> Any:

@@ -3,9 +3,8 @@
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Final
+from typing import Final, NamedTuple
 
 import click
 
@@ -30,8 +29,7 @@ _STYLES: Final[Mapping[str, Callable[[str], str]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(NamedTuple):
     """What one run is asked for."""
 
     paths: tuple[str, ...]
@@ -246,7 +244,7 @@ def _print_diff(done: Linted, answer: Answer) -> None:
 
 def print_findings(kb: KnowledgeBase, findings: tuple[Finding, ...]) -> None:
     """Write findings by page, each with its place in the text."""
-    _echo(text_lines(replace(answer_of(kb, findings), style=_styled)))
+    _echo(text_lines(answer_of(kb, findings)._replace(style=_styled)))
 
 
 def _echo(lines: Iterable[str]) -> None:

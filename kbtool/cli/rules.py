@@ -22,10 +22,9 @@ def command(rule: str | None, form: str) -> int:
     kbtool rules KB107
     kbtool rules dead-link
     """
-    chosen = [each for each in RULES if rule is None or rule in (each.id, each.name)]
+    chosen = list(RULES if rule is None else RULES.named({rule}))
     if not chosen:
-        known = [key for each in RULES for key in (each.id, each.name)]
-        near = get_close_matches(rule or "", known, 1)
+        near = get_close_matches(rule or "", RULES.keys, 1)
         raise UsageError(
             f"no rule {rule!r}", f"did you mean {near[0]}?" if near else "kbtool rules"
         )

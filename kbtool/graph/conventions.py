@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from posixpath import join
-from typing import Final
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from kbtool.graph.site import Site, marks_of
 
@@ -61,15 +62,14 @@ class External:
     skip: tuple[str, ...] = ()  # hosts, with all below them
 
 
-@dataclass(frozen=True, slots=True)
-class Override:
+class Override(NamedTuple):
     """What a project changes about rules (by id), for all pages or for those below a folder."""
 
     source: str  # where it is written, as a person would say it
     folder: str | None = None  # of the base, or a page; None: all pages, also those beside the base
     ignore: frozenset[str] = frozenset()
-    severity: Mapping[str, str] = field(default_factory=dict)
-    options: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    severity: Mapping[str, str] = MappingProxyType({})
+    options: Mapping[str, Mapping[str, object]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)

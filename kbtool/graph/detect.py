@@ -10,7 +10,6 @@ import json
 import re
 import tomllib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import replace
 from posixpath import basename, dirname, join, normpath
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -227,7 +226,7 @@ def _with_translations(found: Iterable[Site], files: Files) -> Iterator[Site]:
         original = max(sites, key=lambda site: _pages(site.mounts[0].folder, files))
         folders = sorted(_languages(above, inner, files))
         others = [folder for folder in folders if folder != original.mounts[0].folder]
-        yield replace(original, mounts=(*original.mounts, *_translated(original, above, others)))
+        yield original._replace(mounts=(*original.mounts, *_translated(original, above, others)))
 
 
 def _translated(original: Site, above: str, folders: Iterable[str]) -> Iterator[Mount]:
@@ -354,7 +353,7 @@ def _versions(folder: str, place: str, route: str, files: Files, text: Text) -> 
     for number, name in enumerate(names):
         address = join(route, name) if number else route
         yield Mount(_inside(folder, f"versioned_docs/version-{name}"), address)
-    yield replace(current, address=join(route, "next")) if names else current
+    yield current._replace(address=join(route, "next")) if names else current
     for language in sorted(_translations(folder, files)):
         below = _inside(folder, f"i18n/{language}/docusaurus-plugin-content-docs/current")
         yield Mount(below, join(language, route), original=current.folder)

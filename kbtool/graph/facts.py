@@ -18,8 +18,7 @@ class Revision(NamedTuple):
     commit: str = ""  # "": not committed yet
 
 
-@dataclass(frozen=True, slots=True)
-class BaseBranch:
+class BaseBranch(NamedTuple):
     """The branch this work will be merged into."""
 
     name: str

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from posixpath import dirname, join, normpath, splitext
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from kbtool.graph.address import PAGES, Addresses
@@ -41,8 +42,7 @@ class Outcome(StrEnum):
     LEAVES = "leaves"  # absolute, or out of the repository
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """The result: `path` from the root ("" where there is none), `anchor` as decoded."""
 
     outcome: Outcome
@@ -268,8 +268,7 @@ def is_line(anchor: str) -> bool:
 
 
 # ---------------------------------------------------------------------- on a site
-@dataclass(frozen=True, slots=True)
-class _Published:
+class _Published(NamedTuple):
     """One link of a page that a site publishes."""
 
     tree: Tree

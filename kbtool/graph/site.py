@@ -6,8 +6,8 @@ its own way.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class SiteKind(StrEnum):
@@ -34,16 +34,14 @@ class Slugs(StrEnum):
     UNKNOWN = "unknown"  # a function of the project's own: anchors are not judged
 
 
-@dataclass(frozen=True, slots=True)
-class Publisher:
+class Publisher(NamedTuple):
     """What a project says of a folder: which kind of site its pages are on."""
 
     folder: str
     kind: SiteKind
 
 
-@dataclass(frozen=True, slots=True)
-class Mount:
+class Mount(NamedTuple):
     """A folder of the repository, and the address its files have on the site ("": its root)."""
 
     folder: str
@@ -60,8 +58,7 @@ class Mount:
         return path[len(self.folder) + 1 :] if self.folder else path
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(NamedTuple):
     """One site: its mounts, the first one that has an address wins."""
 
     kind: SiteKind

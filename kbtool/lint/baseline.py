@@ -8,7 +8,6 @@ must not be copied.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from kbtool.errors import UsageError
@@ -27,8 +26,7 @@ class Entry(NamedTuple):
     text: str  # digest of its line and its subject
 
 
-@dataclass(frozen=True, slots=True)
-class Compared:
+class Compared(NamedTuple):
     """Findings held against a baseline."""
 
     new: tuple[Finding, ...]

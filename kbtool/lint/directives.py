@@ -8,9 +8,8 @@ JSON; what it does not understand it ignores without a word. Source: `detectInit
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import reduce
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from kbtool.text import Span
 
@@ -20,8 +19,7 @@ INITS: Final = frozenset({"init", "initialize"})
 _NAME: Final = re.compile(r"\s*(\w+)\s*(:?)", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Directive:
+class Directive(NamedTuple):
     """One directive; `config` is what an init says, `fault` why mermaid ignores it."""
 
     name: str

@@ -1,11 +1,11 @@
 """Rules × pages → findings, ordered; one defect, one finding."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 from kbtool.errors import UsageError
 from kbtool.graph.base import KnowledgeBase
+from kbtool.lint.registry import Registry
 from kbtool.lint.rule import Finding, Rule
 from kbtool.lint.settings import Settings, left_out, not_asked
 from kbtool.lint.suppress import apply
@@ -30,8 +30,7 @@ class Judged(NamedTuple):
     suppressed: int
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedTuple):
     """What lint found."""
 
     findings: tuple[Finding, ...]
@@ -41,7 +40,7 @@ class Report:
 
 
 def choose(
-    rules: Sequence[Rule], preset: str, select: Iterable[str], ignore: Iterable[str]
+    rules: Registry, preset: str, select: Iterable[str], ignore: Iterable[str]
 ) -> tuple[Rule, ...]:
     """Return the rules of a preset, narrowed by ids or names; some are on only when selected.
 
@@ -49,14 +48,14 @@ def choose(
         UsageError: an id or name is unknown; names the nearest.
     """
     wanted, unwanted = set(select), set(ignore)
-    known = {key for rule in rules for key in (rule.id, rule.name)}
-    for key in sorted((wanted | unwanted) - known):
+    for key in sorted((wanted | unwanted) - rules.keys):
         from difflib import get_close_matches
 
-        near = get_close_matches(key, known, 1)
+        near = get_close_matches(key, rules.keys, 1)
         hint = f"did you mean {near[0]}?" if near else "kbtool rules lists them"
         raise UsageError(f"no rule {key!r}", hint)
-    return tuple(rule for rule in rules if not left_out(rule, preset, wanted, unwanted))
+    asked = rules.named(wanted) if wanted else rules
+    return tuple(rule for rule in asked if not left_out(rule, preset, wanted, unwanted))
 
 
 def lint(
@@ -112,7 +111,7 @@ def _page_findings(page: Page, kb: KnowledgeBase, settings: Settings) -> Iterato
             key = (rule.id, finding.span, finding.about)
             if key not in seen:
                 seen.add(key)
-                yield replace(finding, rule=rule.id)
+                yield finding._replace(rule=rule.id)
 
 
 def _checked(settings: Settings, path: str) -> frozenset[str]:
@@ -135,7 +134,7 @@ def _subject(finding: Finding) -> str:
 def _named(finding: Finding, settings: Settings) -> Finding:
     setting = next(each for each in settings.of(finding.path) if each.rule.id == finding.rule)
     severity = setting.severity or finding.severity or setting.rule.severity
-    return replace(finding, name=setting.rule.name, severity=severity)
+    return finding._replace(name=setting.rule.name, severity=severity)
 
 
 def _unreadable(kb: KnowledgeBase, settings: Settings) -> Iterator[Finding]:

@@ -1,8 +1,7 @@
 """What a rule is and what it reports."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from kbtool.graph.base import KnowledgeBase
 from kbtool.markdown.page import Page
@@ -13,8 +12,7 @@ Sight = Literal["all", "links", "references", "diagrams", "ignores", "nothing"]
 Options = Mapping[str, object]
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """One defect at one place. `fix` is one change of meaning, as edits of any number of pages."""
 
     path: str
@@ -29,8 +27,7 @@ class Finding:
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """What a rule found on pages it was not written for, and how much of it a person found right.
 
     The pages: some 4,800 of fastapi and PowerShell-Docs, measured with bench/precision.py.
@@ -50,8 +47,7 @@ class Seen:
         return f"{said}. {self.note}".rstrip()
 
 
-@dataclass(frozen=True, slots=True)
-class Unseen:
+class Unseen(NamedTuple):
     """Why a rule had nothing to judge on those pages: what they lack. It has its examples only."""
 
     why: str
@@ -65,8 +61,7 @@ Check = Callable[[Page, KnowledgeBase, Options], Iterator[Finding]]
 Example = Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """A convention. Its module's docstring says why; its examples are its tests and its page.
 
     An example is a small tree {path: text}. In a bad example ⟦ ⟧ mark exactly what is reported

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
 from kbtool.graph.base import Kind
 from kbtool.graph.conventions import Conventions, Override
@@ -11,8 +11,7 @@ from kbtool.lint.rule import Options, Rule, Severity
 DECLARED: Final = "the rule"  # where a value comes from that nobody configured
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(NamedTuple):
     """One rule on one page; each value with where it comes from."""
 
     rule: Rule

@@ -22,8 +22,7 @@ BlockKind = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(NamedTuple):
     """One link as written. `target` is decoded (entities, escapes), not percent-decoded.
 
     `target_span` is where the target itself is written (None for shortcut forms whose
@@ -37,8 +36,7 @@ class Link:
     target_span: Span | None
 
 
-@dataclass(frozen=True, slots=True)
-class Heading:
+class Heading(NamedTuple):
     """A heading; `anchor` is its forge slug, already made unique on the page."""
 
     level: int
@@ -48,8 +46,7 @@ class Heading:
     explicit_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Fence:
+class Fence(NamedTuple):
     """A fenced block: `language` is the first word of `info`, `body` where `text` stands.
 
     In a nested fence (list item, quote) the page text of `body` carries the container's
@@ -63,24 +60,21 @@ class Fence:
     body: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
+class Code(NamedTuple):
     """A code span: its text, and where it stands with its backticks."""
 
     text: str
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class UndefinedReference:
+class UndefinedReference(NamedTuple):
     """A full `[text][label]` or collapsed `[label][]` reference without a definition."""
 
     label: str
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(NamedTuple):
     """A top-level block. Lists carry one span per item (the item's content, bullet excluded)."""
 
     kind: BlockKind
@@ -88,8 +82,7 @@ class Block:
     items: tuple[Span, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Comment:
+class Comment(NamedTuple):
     """A block-level HTML comment, for suppressions: `text` is what stands between the marks."""
 
     text: str
@@ -99,8 +92,7 @@ class Comment:
 HeaderStyle = Literal["quote", "list", "alert", "bare", "section"]
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(NamedTuple):
     """One header field; `qualifier` is the text in parentheses after its name."""
 
     name: str
@@ -113,8 +105,7 @@ class Field:
     canonical: bool  # written exactly as the house style `> **Name**: value` asks
 
 
-@dataclass(frozen=True, slots=True)
-class Breadcrumb:
+class Breadcrumb(NamedTuple):
     """The line `crumb > crumb > **label**`; `label` is None when no bold label ends it."""
 
     links: tuple[Link, ...]
@@ -122,8 +113,7 @@ class Breadcrumb:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """All before the first H2 (the whole page when there is none)."""
 
     span: Span

@@ -6,7 +6,6 @@ span too, unless a backslash is before it; what a row has more than the header i
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from kbtool.markdown.page import Page
@@ -23,8 +22,7 @@ class Cell(NamedTuple):
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One line of a table."""
 
     span: Span
@@ -37,8 +35,7 @@ class Row:
         return Cell("", Span(self.span.end, self.span.end))
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(NamedTuple):
     """One table: a header and the rows below its line of dashes."""
 
     span: Span

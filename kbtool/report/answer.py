@@ -1,7 +1,6 @@
 """What lint has to say, as every format takes it: findings with their places, nothing secret."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from kbtool.graph.base import KnowledgeBase
@@ -34,8 +33,7 @@ class Change(NamedTuple):
     new: str
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(NamedTuple):
     """One finding as it may be shown; a fix that would show a secret has no changes."""
 
     rule: str
@@ -50,8 +48,7 @@ class Shown:
     source: str | None  # its line of the page, None where there is none
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """One run of lint, to be written in some format."""
 
     kb: KnowledgeBase
@@ -64,7 +61,7 @@ class Answer:
     folder: str = ""  # of the project in the checkout CI speaks of; ends with / unless empty
     strict: bool = False
     counted: bool = False  # with statistics
-    style: Style = field(default=no_style)
+    style: Style = no_style
 
     def shown(self) -> Iterator[Shown]:
         """Yield the findings, in their order."""

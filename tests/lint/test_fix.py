@@ -1,6 +1,5 @@
 """A fix that changes a page also gives it its date: what a fix calls for belongs to it."""
 
-from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -74,9 +73,9 @@ def test_a_refused_fix_leaves_no_trace_in_the_next(texts):
     def worse(page, kb, options):
         for finding in spoils.check(page, kb, options):
             bad = [edit._replace(new="[x](gone.md)") for edit in finding.fix]
-            yield replace(finding, fix=tuple(bad)) if page.path == "vibe/a.md" else finding
+            yield finding._replace(fix=tuple(bad)) if page.path == "vibe/a.md" else finding
 
-    rules = [replace(spoils, check=worse), *(rule for rule in RULES if rule.id == "KB101")]
+    rules = [spoils._replace(check=worse), *(rule for rule in RULES if rule.id == "KB101")]
     _, done = mended(texts, texts, rules)
     assert [(f.rule, f.path) for f in done.report.findings] == [("KB204", "vibe/a.md")]
     assert set(done.texts) == {"vibe/b.md"}
