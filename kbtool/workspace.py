@@ -3,7 +3,7 @@
 import contextlib
 import errno
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -19,9 +19,8 @@ from kbtool.graph.resolve import Tree
 from kbtool.graph.site import Site
 from kbtool.markdown.page import Page
 from kbtool.markdown.parse import parse_page
-from kbtool.markdown.sketch import Sketch, sketch
-from kbtool.markdown.survey import Survey, survey
-from kbtool.markdown.unread import Unread
+from kbtool.markdown.sketch import sketch
+from kbtool.markdown.survey import survey
 from kbtool.source import MAX_PAGE_BYTES, Source, read
 from kbtool.stamp import Stamp, stamp
 
@@ -135,7 +134,7 @@ class Workspace:
     def survey(self, known: Callable[[KnowledgeBase], Mapping[str, Stamp]]) -> KnowledgeBase:
         """Look at every page whose stamp is not a known one; return a base without pages.
 
-        What was seen is in `surveys`; the pages are put in by `fill`.
+        What was seen is in `surveys`.
         """
         unreadable = self._look()
         kb = self._base({}, unreadable)
@@ -154,22 +153,17 @@ class Workspace:
             self.stamps.pop(path, None)
         return kb
 
-    def fill(
-        self,
-        kb: KnowledgeBase,
-        seen: Callable[[str], Survey],
-        sketched: Callable[[str], Sketch],
-        paths: Iterable[str],
-    ) -> None:
-        """Put pages into a surveyed base; each is read when somebody asks what stands in it.
+    def text_again(self, path: str) -> str:
+        """Return the text of a page that was looked at before.
 
         Raises:
-            ReadError: later, by a page that could be read and cannot be any more.
+            ReadError: it cannot be read any more.
         """
-        kb.pages = {
-            path: Unread(path, self._text_again, seen, sketched, kb.tree.marks(path))
-            for path in paths
-        }
+        source = self._readable(path)
+        if isinstance(source, str):
+            raise ReadError(f"{path}: {source}", "it changed while it was read: try again")
+        self.sources[path] = source
+        return source.text
 
     def sketches(self, paths: Sequence[str], tree: Tree) -> dict[str, bytes]:
         """Return the packed sketches of pages, without those that cannot be read any more."""
@@ -290,13 +284,6 @@ class Workspace:
         if isinstance(source, str):
             return source
         return survey(source.text, _kind(tree, path)).packed()
-
-    def _text_again(self, path: str) -> str:
-        source = self._readable(path)
-        if isinstance(source, str):
-            raise ReadError(f"{path}: {source}", "it changed while it was read: try again")
-        self.sources[path] = source
-        return source.text
 
     def _readable(self, path: str) -> "Source | str":
         """Return a page as it is on disk, or why it cannot be had."""

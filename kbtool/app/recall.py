@@ -18,8 +18,10 @@ from kbtool.graph.base import KnowledgeBase
 from kbtool.graph.fine import Links
 from kbtool.lint.engine import Judged
 from kbtool.lint.rule import Finding, Rule
+from kbtool.markdown.marked import Doubts
 from kbtool.markdown.sketch import Sketch
 from kbtool.markdown.survey import Survey, survey
+from kbtool.markdown.unread import Known, Unread
 from kbtool.stamp import Stamp, stamp, young
 from kbtool.text import Edit, Span
 from kbtool.workspace import ReadError, Root, Workspace
@@ -34,6 +36,7 @@ class Recall:
         self._kept: Kept | None = None
         self._surveys: dict[str, bytes] = {}
         self._sketches: dict[str, bytes] = {}
+        self._doubts: dict[str, Doubts] = {}
         self._sketcher: Callable[[Sequence[str]], dict[str, bytes]] = lambda _: {}
         self._anew: Collection[str] = ()  # pages whose findings are not those that are kept
         self._root = str(root.path)
@@ -59,8 +62,9 @@ class Recall:
         self._surveys |= fresh
         calm = kept is not None and self._calm(kept, kb, fresh)
         self._anew = fresh if calm else workspace.pages
+        known = Known(workspace.text_again, self._seen, self._sketched, self._doubts.get)
         pages = filter(self._surveys.__contains__, workspace.pages)
-        workspace.fill(kb, self._seen, self._sketched, pages)
+        kb.pages = {path: Unread(path, known, kb.tree.marks(path)) for path in pages}
         if calm and kept:
             others = {path: shows for path, shows in kept.shown.items() if path not in fresh}
             kb.shown = others | self._shown(fresh, kb)
@@ -109,14 +113,17 @@ class Recall:
     def _shown(self, which: Collection[str], kb: KnowledgeBase) -> dict[str, frozenset[str]]:
         """Return what each page may show; of all anchors that links name, sketches are made."""
         asked = Links(self._surveys, kb.tree)
-        named = {path: asked.named(path, self._seen(path)) for path in which}
-        self._sketch({page for pages in named.values() for page in pages or ()})
+        named: set[str] = set()
+        for path in which:
+            named |= asked.named(path, self._seen(path))
+        self._sketch(named)
         found = {}
         for path in which:
             seen = self._seen(path)
-            shows = seen.shows
-            if named[path] is None or (named[path] and not asked.anchored(path, seen)):
-                shows |= {"links"}
+            doubts = asked.doubts(path, seen)
+            if seen.clear and any(doubts):
+                self._doubts[path] = doubts
+            shows = seen.shows if seen.clear and not any(doubts) else seen.shows | {"links"}
             if shows:
                 found[path] = shows
         return found
@@ -174,8 +181,7 @@ class Recall:
     def _is_fine(self, kb: KnowledgeBase, path: str, rest: str) -> bool:
         """Return whether all that may be links in the rest of a page is fine, in code too."""
         seen = survey(f"\n{rest}", self._seen(path).kind)
-        asked = Links(self._surveys, kb.tree)
-        return asked.named(path, seen) is not None and asked.anchored(path, seen)
+        return seen.clear and not any(Links(self._surveys, kb.tree).doubts(path, seen))
 
 
 def _end(text: str, findings: Sequence[Finding]) -> int:

@@ -6,9 +6,7 @@ languages", "Configure markup", "Configure permalinks"; Docusaurus "docusaurus.c
 (Docusaurus) is searched for the few keys that matter, never run.
 """
 
-import json
 import re
-import tomllib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from posixpath import basename, dirname, join, normpath
 from typing import Any, Final
@@ -307,6 +305,8 @@ def _settings_of(path: str, written: str) -> Settings:
         return read_settings(written)
     if path.endswith(".json"):
         return _json(written)
+    import tomllib  # few bases have such a site
+
     return _loaded(tomllib.loads, written) or {}
 
 
@@ -360,7 +360,7 @@ def _versions(folder: str, place: str, route: str, files: Files, text: Text) -> 
 
 
 def _version_names(written: str) -> list[str]:
-    found = _loaded(json.loads, written)
+    found = _loaded(_loads, written)
     return [name for name in found if isinstance(name, str)] if isinstance(found, list) else []
 
 
@@ -422,8 +422,14 @@ def _source_of(entry: Any, folder: str) -> Iterator[str]:
 
 
 def _json(written: str) -> Settings:
-    found = _loaded(json.loads, written)
+    found = _loaded(_loads, written)
     return found if isinstance(found, dict) else {}
+
+
+def _loads(written: str) -> Any:
+    import json  # few bases have such a site
+
+    return json.loads(written)
 
 
 def _loaded(load: Callable[[str], Any], written: str) -> Any:

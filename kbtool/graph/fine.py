@@ -1,7 +1,7 @@
-"""Whether all links of a page lead where they should, by the surveys alone.
+"""Which links of a page surely lead where they should, by the surveys alone.
 
-They do only when every one of them is surely fine; a page in doubt is read. First the pages whose
-anchors are named are found, and then, once these are known, whether they are there.
+A page with a link in doubt is looked at. First the pages whose anchors are named are found, and
+then, once these are known, whether they are there.
 """
 
 from collections.abc import Container, Iterator
@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 from kbtool.graph.resolve import SCHEME, Outcome, Tree, anchored, is_line, joined, resolve
 from kbtool.graph.site import Mount, Site
+from kbtool.markdown.marked import Doubts
 from kbtool.markdown.page import Link, LinkKind
 from kbtool.markdown.survey import Survey
 from kbtool.text import Span
@@ -29,29 +30,29 @@ class Links:
         self._known: dict[str, dict[str, str | None]] = {}
         self._mounts: dict[str, Mount | None] = {}
 
-    def named(self, path: str, seen: Survey) -> AbstractSet[str] | None:
-        """Return the pages whose anchors the links of a page name; None if one may be dead."""
-        if not seen.clear or "links" in seen.shows:
-            return None
+    def named(self, path: str, seen: Survey) -> AbstractSet[str]:
+        """Return the pages whose anchors the links of a page name."""
         site = self._tree.site(path)
-        found = set()
+        found: set[str] = set()
         for kind, target in _targets(seen):
-            place, _, fragment = target.partition("#")
-            led = path if not place else self._led(site, path, kind, place)
-            if led is None:
-                return None
-            if led and fragment:
-                found.add(led)
+            place, sign, fragment = target.partition("#")
+            if sign and fragment:
+                led = path if not place else self._led(site, path, kind, place)
+                found.update((led,) if led else ())
         return found
 
-    def anchored(self, path: str, seen: Survey) -> bool:
-        """Return whether all anchors are there that the links of a page name."""
+    def doubts(self, path: str, seen: Survey) -> Doubts:
+        """Return the targets that are not surely fine."""
         site = self._tree.site(path)
-        return all(
-            self._is_there(site, path, kind, target)
-            for kind, target in _targets(seen)
-            if "#" in target
-        )
+        found = [each for each in _targets(seen) if not self._is_fine(site, path, *each)]
+        links = frozenset(target for kind, target in found if kind != "html")
+        return Doubts(links, any(kind == "html" for kind, _ in found))
+
+    def _is_fine(self, site: Site | None, path: str, kind: LinkKind, target: str) -> bool:
+        place, sign, _ = target.partition("#")
+        if place and self._led(site, path, kind, place) is None:
+            return False
+        return not sign or self._is_there(site, path, kind, target)
 
     def _led(self, site: Site | None, path: str, kind: LinkKind, place: str) -> str | None:
         """Return the page a target means, "" for what has no anchors, None in doubt."""

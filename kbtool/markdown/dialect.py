@@ -23,6 +23,7 @@ INCLUDES: Final[Mapping[str, re.Pattern[str]]] = {
 INCLUDE: Final = re.compile(r"\[!include", re.IGNORECASE)  # docfx
 # What one of them includes with, wherever it stands on its line.
 _INCLUDES_ANYWHERE: Final = re.compile(r";?-+8<-+|\{![^\n]*!\}|\{%-?\s*include|:::[ \t]+\w")
+_INCLUDING: Final = (re.compile("8<"), re.compile(r"\{[!%]"), re.compile(":::"))  # cheap to search
 # By kind of site: one of these stands in every text that the pattern finds something in.
 _SIGNS: Final = {
     "hugo": (("{{",), INCLUDES["hugo"]),
@@ -44,7 +45,7 @@ def written(text: str, html: str, kind: str) -> frozenset[str] | None:
     if kind != "mkdocs":
         return frozenset()
     found = open_(ATTRIBUTES, text, html) if "{" in text else ()
-    including = any(sign in text for sign in ("8<", "{!", "{%", ":::"))
+    including = any(sign.search(text) for sign in _INCLUDING)
     if found is None or (including and open_(_INCLUDES_ANYWHERE, text, html) != []):
         return None
     return frozenset(unescape(each["id"]) for each in found)

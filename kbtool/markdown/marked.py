@@ -3,12 +3,14 @@
 Before everything in the text that may be a target, a mark with its offset is written. What really
 is one has its mark before it in the HTML that is made of it; text and code, which are changed too,
 are not looked at. Where the HTML leaves any doubt there is no answer, and the page is to be read.
+Where it is known which targets may be dead, only these are marked.
 """
 
 import re
 from collections.abc import Iterator
 from html import unescape
-from typing import Final
+from typing import Final, NamedTuple
+from urllib.parse import unquote
 
 from kbtool.markdown.bodies import opened
 from kbtool.markdown.door import html
@@ -36,26 +38,42 @@ _OUTSIDE: Final = re.compile(r"https?:|mailto:|ftp:", re.IGNORECASE)
 _UNQUOTED: Final = re.compile(r"[^\s\"'>]+")
 
 
-def aims(text: str, marks: str = "") -> tuple[Link, ...] | None:
+class Doubts(NamedTuple):
+    """Targets of a page that may be dead; all others surely are not."""
+
+    links: frozenset[str]  # as they are written
+    raw: bool  # whether one of raw HTML is among them
+
+
+def aims(text: str, marks: str = "", doubts: Doubts | None = None) -> tuple[Link, ...] | None:
     """Return the links without their text, each in the place of its target; None in doubt.
 
-    Those that lead to other hosts may be missing. `marks` are as of `parse_page`.
+    Those that lead to other hosts may be missing, and those that are not among the doubts.
+    `marks` are as of `parse_page`.
     """
     body = opened(apart(text)[1], marks)
     referred = references(body) if MARK in marks else ()
     if _SIGN in body or ALTERNATIVE.search(body):
         return None
-    found = html(_marked(body))
+    found = html(_marked(body, doubts))
     try:
-        return (*_of_markdown(found, body), *_of_html(found, body), *referred)
+        return (*_of_markdown(found, body, doubts), *_of_html(found, body), *referred)
     except _InDoubtError:
         return None
 
 
-def _marked(body: str) -> str:
+def _marked(body: str, doubts: Doubts | None) -> str:
     parts: list[str] = []
     last = 0
-    for at, how in sorted((*_places_of_markdown(body), *_places_of_html(body))):
+    places = sorted((*_places_of_markdown(body), *_places_of_html(body)))
+    if doubts:
+        wanted = tuple(doubts.links)
+        places = [
+            (at, how)
+            for at, how in places
+            if (doubts.raw if how == "h" else body.startswith(wanted, at))
+        ]
+    for at, how in places:
         parts += (body[last:at], f"{_SIGN}{how}{at}q")
         last = at
     return "".join((*parts, body[last:]))
@@ -76,14 +94,15 @@ class _InDoubtError(Exception):
     """The HTML does not tell for certain."""
 
 
-def _of_markdown(found: str, body: str) -> Iterator[Link]:
+def _of_markdown(found: str, body: str, doubts: Doubts | None) -> Iterator[Link]:
+    wanted = doubts and frozenset(map(unquote, doubts.links))
     for tag, how, at, target in _LINK.findall(found):
         if _OUTSIDE.match(target):
             continue
         if how in ("i", "d"):
             kind: LinkKind = "image" if tag == "img src" else "link" if how == "i" else "reference"
             yield _written(kind, body, int(at))
-        elif not how and tag:
+        elif not how and tag and (wanted is None or unquote(unescape(target)) in wanted):
             raise _InDoubtError
 
 

@@ -158,7 +158,7 @@ class Page:
 
     @property
     def aims(self) -> tuple[Link, ...]:
-        """The links, as far as where they lead counts: of each its kind, target and target span."""
+        """The links that may be dead, at least: of each its kind, target and target span."""
         return self.links
 
     def outline(self, _kind: str) -> Outline | None:

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import fields
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from kbtool.markdown.frontmatter import apart, read_front_matter
-from kbtool.markdown.marked import aims
+from kbtool.markdown.marked import Doubts, aims
 from kbtool.markdown.page import Link, Outline, Page
 from kbtool.markdown.parse import parse_page
 from kbtool.markdown.sketch import Sketch
@@ -22,47 +22,53 @@ def anchors(seen: Sketch) -> frozenset[str]:
     return seen.ids.union(slugger.unique(text) for _, text in seen.headings or ())
 
 
+def _no_idea(_path: str) -> None:
+    return None
+
+
+class Known(NamedTuple):
+    """What can be had of pages without reading them, by path."""
+
+    text: Callable[[str], str]
+    survey: Callable[[str], Survey]
+    sketch: Callable[[str], Sketch]
+    doubts: Callable[[str], Doubts | None] = _no_idea  # None: any link may be dead
+
+
 class Unread(Page):
     """A `Page` in all respects; only its path and marks are there from the beginning."""
 
-    __slots__ = ("_seen", "_sketched", "_source")
+    __slots__ = ("_known",)
 
-    def __init__(
-        self,
-        path: str,
-        source: Callable[[str], str],
-        seen: Callable[[str], Survey],
-        sketched: Callable[[str], Sketch],
-        marks: str = "",
-    ) -> None:
-        """Take what gives text, survey and sketch of the page at a path, and what it is read by."""
+    def __init__(self, path: str, known: Known, marks: str = "") -> None:
+        """Take where the page stands, what is known of it, and what its publisher reads."""
         object.__setattr__(self, "path", path)
-        object.__setattr__(self, "_source", source)
-        object.__setattr__(self, "_seen", seen)
-        object.__setattr__(self, "_sketched", sketched)
+        object.__setattr__(self, "_known", known)
         object.__setattr__(self, "marks", marks)
 
     @property
     def aims(self) -> tuple[Link, ...]:
-        """The links, as far as where they lead counts."""
-        found = None if "links" in self._seen(self.path).shows else aims(self.text, self.marks)
+        """The links, as far as where they lead counts; without some that surely are not dead."""
+        if "links" in self._known.survey(self.path).shows:
+            return self.links
+        found = aims(self.text, self.marks, self._known.doubts(self.path))
         return self.links if found is None else found
 
     def outline(self, kind: str) -> Outline | None:
         """Return what anchors are made of on a kind of site, where the sketch knows it."""
-        seen = self._sketched(self.path)
+        seen = self._known.sketch(self.path)
         known = None if seen.odd or seen.kind != kind else seen.headings
         return None if known is None else Outline(known, seen.ids, seen.written)
 
     def __getattr__(self, name: str) -> Any:
         """Read what was asked for: its slot is empty."""
         if name == "text":
-            object.__setattr__(self, name, self._source(self.path))
+            object.__setattr__(self, name, self._known.text(self.path))
         elif name == "lines":
             object.__setattr__(self, name, LineIndex(self.text))
         elif name == "anchors":
             # Always asked of the sketch first: what was asked for is what others' links rest on.
-            seen = self._sketched(self.path)
+            seen = self._known.sketch(self.path)
             known = anchors(seen) if seen.headings is not None else self._read().anchors
             object.__setattr__(self, name, known)
         elif name == "front_matter":

@@ -11,12 +11,12 @@ from kbtool.graph.anchors import anchors as made
 from kbtool.graph.anchors import included
 from kbtool.graph.site import Mount, Site, SiteKind, Slugs
 from kbtool.markdown.bodies import MARKS
-from kbtool.markdown.marked import aims
+from kbtool.markdown.marked import Doubts, aims
 from kbtool.markdown.parse import parse_page
 from kbtool.markdown.shortcodes import MARK
 from kbtool.markdown.sketch import sketch
 from kbtool.markdown.survey import survey
-from kbtool.markdown.unread import Unread, anchors
+from kbtool.markdown.unread import Known, Unread, anchors
 
 PIECES = [
     *(
@@ -181,6 +181,23 @@ def assert_aimed(known, links):
         assert all(OUTSIDE.match(each[1]) for each in there - seen)
 
 
+@given(TEXTS, st.sampled_from(["", MARKS, MARK]), st.data())
+def test_aims_have_all_that_is_in_doubt(text, marks, data):
+    seen = survey(text, KINDS[marks])
+    if "links" in seen.shows or not seen.clear:
+        return
+    links = parse_page("a.md", text, marks).links
+    doubted = data.draw(st.sets(st.sampled_from([*seen.links, *seen.raw]))) if any(seen[:2]) else ()
+    doubts = Doubts(frozenset(doubted) & {*seen.links}, not {*seen.raw}.isdisjoint(doubted))
+    known = aims(text, marks, doubts)
+    if known is not None:
+        there = {(link.kind, link.target, link.target_span) for link in links}
+        found = {(link.kind, link.target, link.target_span) for link in known}
+        assert found <= there
+        in_doubt = {each for each in there if each[1] in (doubts.links | {*doubted})}
+        assert in_doubt <= found
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -200,9 +217,7 @@ def test_aims_are_known_of_what_people_write(text):
 def test_an_unread_page_is_the_page(text, marks):
     page = parse_page("a.md", text, marks)
     for first in ("aims", "links", "lines", "head", "anchors"):
-        unread = Unread(
-            "a.md", lambda _: text, lambda _: survey(text), lambda _: sketch(text), marks
-        )
+        unread = an_unread(text, marks)
         getattr(unread, first)
         for name in (
             "path",
@@ -233,18 +248,18 @@ SITES = [
 @pytest.mark.parametrize("site", SITES, ids=lambda site: f"{site.kind} {site.slugs}")
 @given(text=TEXTS)
 def test_a_site_makes_the_same_of_an_unread_page(site, text):
-    unread = an_unread(text, site)
+    unread = an_unread(text, site.marks, site.kind)
     assert_made_alike(unread, parse_page("a.md", text, site.marks), site)
 
 
-def an_unread(text, site):
-    return Unread(
-        "a.md",
+def an_unread(text, marks="", kind="", doubts=None):
+    known = Known(
         lambda _: text,
-        lambda _: survey(text, site.kind),
-        lambda _: sketch(text, site.kind),
-        site.marks,
+        lambda _: survey(text, kind),
+        lambda _: sketch(text, kind),
+        lambda _: doubts,
     )
+    return Unread("a.md", known, marks)
 
 
 def assert_made_alike(unread, page, site):
@@ -264,7 +279,7 @@ def test_what_a_site_makes_of_common_pages_is_known_unread():
 
 def test_an_unread_page_has_nothing_else():
     with pytest.raises(AttributeError):
-        _ = Unread("a.md", lambda _: "", lambda _: survey(""), lambda _: sketch("")).nothing
+        _ = an_unread("").nothing
 
 
 @pytest.mark.parametrize(
@@ -293,7 +308,7 @@ def test_the_corpora_are_seen_as_they_are(corpus):
         unclear += not seen.clear
         for site in SITES:
             odd += sketch(text, site.kind).odd
-            unread = an_unread(text, site)
+            unread = an_unread(text, site.marks, site.kind)
             made_of = parse_page("a.md", text, site.marks) if site.marks else page
             assert_made_alike(unread, made_of, site)
         if "links" in seen.shows:
