@@ -25,15 +25,19 @@ def read(path: str) -> Source:
     """
     # Without O_NONBLOCK a named pipe would wait for its writer for ever.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    with open(descriptor, "rb", 0) as file:
+    try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise ValueError("not a regular file")
         if status.st_size > MAX_PAGE_BYTES:
             size = status.st_size / 1024 / 1024
             raise ValueError(f"too large: {size:.0f} MB, at most 10 MB are read")
-        raw = file.read()
-    text = raw.decode("utf-8")
+        parts = []
+        while part := os.read(descriptor, status.st_size + 1):
+            parts.append(part)
+    finally:
+        os.close(descriptor)
+    text = b"".join(parts).decode("utf-8")
     bom = text.startswith("\ufeff")
     if bom:
         text = text[1:]

@@ -24,7 +24,8 @@ from kbtool.markdown.survey import survey
 from kbtool.source import MAX_PAGE_BYTES, Source, read
 from kbtool.stamp import Stamp, stamp
 
-_PAGES_A_PROCESS: Final = 200  # a process costs as much as some fifty pages
+_PAGES_A_PROCESS: Final = 200  # a process costs as much as a look at that many
+_SKETCHES_A_PROCESS: Final = 50
 
 
 class WriteError(KbError):
@@ -171,7 +172,7 @@ class Workspace:
         def sketched(part: Sequence[str]) -> dict[str, bytes | None]:
             return {path: self._sketched(path, tree) for path in part}
 
-        made = divided(paths, sketched, _PAGES_A_PROCESS)
+        made = divided(paths, sketched, _SKETCHES_A_PROCESS)
         return {path: each for path, each in made.items() if each is not None}
 
     def _sketched(self, path: str, tree: Tree) -> bytes | None:

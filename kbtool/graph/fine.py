@@ -10,7 +10,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from kbtool.graph.resolve import SCHEME, Outcome, Tree, anchored, is_line, joined, resolve
-from kbtool.graph.site import Mount, Site
+from kbtool.graph.site import Mount, Site, SiteKind
 from kbtool.markdown.marked import Doubts
 from kbtool.markdown.page import Link, LinkKind
 from kbtool.markdown.survey import Survey
@@ -26,65 +26,72 @@ class Links:
     def __init__(self, surveyed: Container[str], tree: Tree) -> None:
         self._surveyed = surveyed
         self._tree = tree
-        # By folder: target on its pages → page, "" for what has no anchors, None in doubt.
-        self._known: dict[str, dict[str, str | None]] = {}
-        self._mounts: dict[str, Mount | None] = {}
+        self._folders: dict[str, _Folder] = {}
 
     def named(self, path: str, seen: Survey) -> AbstractSet[str]:
         """Return the pages whose anchors the links of a page name."""
-        site = self._tree.site(path)
+        site, folder = self._at(path)
         found: set[str] = set()
-        for kind, target in _targets(seen):
+        for kind, target in _targets(seen, folder.named):
             place, sign, fragment = target.partition("#")
             if sign and fragment:
-                led = path if not place else self._led(site, path, kind, place)
+                led = self._led(site, folder, path, kind, place) if place else path
                 found.update((led,) if led else ())
+            if place:
+                folder.named.add(target)
         return found
 
     def doubts(self, path: str, seen: Survey) -> Doubts:
         """Return the targets that are not surely fine."""
-        site = self._tree.site(path)
-        found = [each for each in _targets(seen) if not self._is_fine(site, path, *each)]
+        site, folder = self._at(path)
+        found = []
+        for kind, target in _targets(seen, folder.fine):
+            if not self._is_fine(site, folder, path, kind, target):
+                found.append((kind, target))
+            elif kind == "link" and target.partition("#")[0] in folder.known:
+                folder.fine.add(target)
         links = frozenset(target for kind, target in found if kind != "html")
         return Doubts(links, any(kind == "html" for kind, _ in found))
 
-    def _is_fine(self, site: Site | None, path: str, kind: LinkKind, target: str) -> bool:
-        place, sign, _ = target.partition("#")
-        if place and self._led(site, path, kind, place) is None:
-            return False
-        return not sign or self._is_there(site, path, kind, target)
+    def _at(self, path: str) -> tuple[Site | None, "_Folder"]:
+        site, name = self._tree.site(path), path.rpartition("/")[0]
+        folder = self._folders.get(name)
+        if folder is None:
+            folder = self._folders[name] = _Folder(site.mount_of(path) if site else None)
+        return site, folder
 
-    def _led(self, site: Site | None, path: str, kind: LinkKind, place: str) -> str | None:
+    def _is_fine(
+        self, site: Site | None, folder: "_Folder", path: str, kind: LinkKind, target: str
+    ) -> bool:
+        place, sign, fragment = target.partition("#")
+        led = self._led(site, folder, path, kind, place) if place else path
+        anchor = unquote(fragment)
+        page = self._tree.page(led) if led else None
+        if page is None or not sign or anchor in ("", "top"):
+            return led is not None
+        if site is None:
+            return anchor in page.anchors or is_line(anchor)
+        if place and (kind != "link" or place not in folder.known):
+            return self._resolved(path, kind, target) is not None
+        return anchored(self._tree, site, page, anchor).outcome in FINE
+
+    def _led(
+        self, site: Site | None, folder: "_Folder", path: str, kind: LinkKind, place: str
+    ) -> str | None:
         """Return the page a target means, "" for what has no anchors, None in doubt."""
         if site and kind != "link":
             return self._resolved(path, kind, place)
-        folder = path.rpartition("/")[0]
-        known = self._known.setdefault(folder, {})
+        known = folder.known
         if place in known:
             return known[place]
         if site is None:
             led = known[place] = self._led_to(path, place)
             return led
-        led = self._beside(site, path, place)
-        if led is None:
-            return self._resolved(path, kind, place)  # rests on more than the folder
-        known[place] = led
-        return led
-
-    def _is_there(self, site: Site | None, path: str, kind: LinkKind, target: str) -> bool:
-        place, _, fragment = target.partition("#")
-        anchor = unquote(fragment)
-        if anchor in ("", "top"):
-            return True
-        led = path if not place else self._led(site, path, kind, place)
-        page = self._tree.page(led) if led else None
-        if page is None:
-            return led is not None
-        if site is None:
-            return anchor in page.anchors or is_line(anchor)
-        if place and (kind != "link" or place not in self._known[path.rpartition("/")[0]]):
-            return self._resolved(path, kind, target) is not None
-        return anchored(self._tree, site, page, anchor).outcome in FINE
+        led = self._beside(folder.mount, path, place)
+        if led is None and site.kind is not SiteKind.DOCFX:
+            return self._resolved(path, kind, place)  # may rest on more than the folder
+        known[place] = self._resolved(path, kind, place) if led is None else led
+        return known[place]
 
     # ------------------------------------------------------------------ on a forge
     def _led_to(self, path: str, place: str) -> str | None:
@@ -108,7 +115,7 @@ class Links:
         return hub if hub in self._surveyed else ""
 
     # ------------------------------------------------------------------ on a site
-    def _beside(self, site: Site, path: str, place: str) -> str | None:
+    def _beside(self, mount: Mount | None, path: str, place: str) -> str | None:
         """Return the page a relative target names by its file, in the mount of the page itself.
 
         Every generator takes it for that page.
@@ -116,10 +123,6 @@ class Links:
         written = unquote(place.partition("?")[0])
         if not written.endswith(".md") or written != written.strip() or written[0] in "/~@":
             return None
-        folder = path.rpartition("/")[0]
-        if folder not in self._mounts:
-            self._mounts[folder] = site.mount_of(path)
-        mount = self._mounts[folder]
         inner = joined(mount.inner(path), written) if mount and not SCHEME.match(place) else None
         if mount is None or inner is None:
             return None
@@ -137,10 +140,23 @@ class Links:
         return found.path if found.outcome is Outcome.PAGE else ""
 
 
-def _targets(seen: Survey) -> Iterator[tuple[LinkKind, str]]:
+class _Folder:
+    """What is known of targets on the pages of a folder, where that rests on no more."""
+
+    __slots__ = ("fine", "known", "mount", "named")
+
+    def __init__(self, mount: Mount | None) -> None:
+        self.mount = mount
+        self.known: dict[str, str | None] = {}  # as `_led` returns them
+        self.named: set[str] = set()  # with fragments: the pages they lead to were told
+        self.fine: set[str] = set()  # with fragments
+
+
+def _targets(seen: Survey, known: AbstractSet[str]) -> Iterator[tuple[LinkKind, str]]:
+    """Yield every target that is not known, once."""
     kind: LinkKind
-    for target in seen.links:
+    for target in {*seen.links} - known:
         yield "link", target
     for kind, targets in (("html", seen.raw), ("ref", seen.refs)):
-        for target in targets:
+        for target in {*targets}:
             yield kind, target

@@ -23,6 +23,7 @@ from kbtool.markdown.sketch import ALTERNATIVE
 from kbtool.text import Span
 
 _SIGN: Final = "kbq"  # letters and digits only, so that a mark is no markup whatever it stands by
+_MADE: Final = re.compile(_SIGN)
 _OF_MARKDOWN: Final = re.compile(r"\][(:][ \t]*(?:<|(?=[^\s<]))")  # [text](, [label]:
 _RAW_TAG: Final = re.compile(r"<[A-Za-z][^<>]*>")
 _OF_HTML: Final = re.compile(
@@ -51,32 +52,38 @@ def aims(text: str, marks: str = "", doubts: Doubts | None = None) -> tuple[Link
     Those that lead to other hosts may be missing, and those that are not among the doubts.
     `marks` are as of `parse_page`.
     """
-    body = opened(apart(text)[1], marks)
-    referred = references(body) if MARK in marks else ()
-    if _SIGN in body or ALTERNATIVE.search(body):
+    marked = _marked(opened(apart(text)[1], marks), doubts)
+    if marked is None:
         return None
-    found = html(_marked(body, doubts))
+    found = html(marked)
     try:
-        return (*_of_markdown(found, body, doubts), *_of_html(found, body), *referred)
+        # What is read there is in the text as it is in what was made of it: every offset holds.
+        return (
+            *_of_markdown(found, text, doubts),
+            *_of_html(found, text),
+            *(references(apart(text)[1]) if MARK in marks else ()),
+        )
     except _InDoubtError:
         return None
 
 
-def _marked(body: str, doubts: Doubts | None) -> str:
+def _marked(body: str, doubts: Doubts | None) -> str | None:
+    if _MADE.search(body) or ALTERNATIVE.search(body):
+        return None
     parts: list[str] = []
     last = 0
-    places = sorted((*_places_of_markdown(body), *_places_of_html(body)))
-    if doubts:
-        wanted = tuple(doubts.links)
-        places = [
-            (at, how)
-            for at, how in places
-            if (doubts.raw if how == "h" else body.startswith(wanted, at))
-        ]
-    for at, how in places:
+    for at, how in _places(body, doubts):
         parts += (body[last:at], f"{_SIGN}{how}{at}q")
         last = at
     return "".join((*parts, body[last:]))
+
+
+def _places(body: str, doubts: Doubts | None) -> list[tuple[int, str]]:
+    if doubts is None:
+        return sorted((*_places_of_markdown(body), *_places_of_html(body)))
+    wanted = tuple(doubts.links)
+    found = [each for each in _places_of_markdown(body) if body.startswith(wanted, each[0])]
+    return sorted((*found, *_places_of_html(body))) if doubts.raw else found
 
 
 def _places_of_markdown(body: str) -> Iterator[tuple[int, str]]:
@@ -94,27 +101,28 @@ class _InDoubtError(Exception):
     """The HTML does not tell for certain."""
 
 
-def _of_markdown(found: str, body: str, doubts: Doubts | None) -> Iterator[Link]:
+def _of_markdown(found: str, text: str, doubts: Doubts | None) -> Iterator[Link]:
     wanted = doubts and frozenset(map(unquote, doubts.links))
-    for tag, how, at, target in _LINK.findall(found):
+    for each in _LINK.finditer(found):  # a long page has ten thousand
+        tag, how, at, target = each.groups("")
         if _OUTSIDE.match(target):
             continue
         if how in ("i", "d"):
             kind: LinkKind = "image" if tag == "img src" else "link" if how == "i" else "reference"
-            yield _written(kind, body, int(at))
+            yield _written(kind, text, int(at))
         elif not how and tag and (wanted is None or unquote(unescape(target)) in wanted):
             raise _InDoubtError
 
 
-def _written(kind: LinkKind, body: str, at: int) -> Link:
-    span = destination(body, at - (body[at - 1] == "<"), len(body))
-    target = body[span.start : span.end] if span else "\\"
+def _written(kind: LinkKind, text: str, at: int) -> Link:
+    span = destination(text, at - (text[at - 1] == "<"), len(text))
+    target = text[span.start : span.end] if span else "\\"
     if span is None or "\\" in target or "&" in target:  # written otherwise than it reads
         raise _InDoubtError
     return Link(kind, target, "", span, span)
 
 
-def _of_html(found: str, body: str) -> Iterator[Link]:
+def _of_html(found: str, text: str) -> Iterator[Link]:
     if f"{_SIGN}h" not in found:
         return
     if "<!--" in found:
@@ -123,12 +131,12 @@ def _of_html(found: str, body: str) -> Iterator[Link]:
         mark = _MARK.match(each.value) if each.name in ("href", "src") else None
         if mark:
             at = int(mark[1])
-            quote = body[at - 1]
-            end = body.find(quote, at) if quote in "\"'" else _end(body, at)
+            quote = text[at - 1]
+            end = text.find(quote, at) if quote in "\"'" else _end(text, at)
             span = Span(at, end)
-            yield Link("html", unescape(body[at:end]), "", span, span)
+            yield Link("html", unescape(text[at:end]), "", span, span)
 
 
-def _end(body: str, at: int) -> int:
-    unquoted = _UNQUOTED.match(body, at)
+def _end(text: str, at: int) -> int:
+    unquoted = _UNQUOTED.match(text, at)
     return unquoted.end() if unquoted else at
