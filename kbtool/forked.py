@@ -4,8 +4,10 @@ import marshal
 import os
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
+_AT_ONCE: Final = 256  # things; all of them at once would be in memory three times
+_LENGTH: Final = 8  # bytes, before what is sent; nothing comes behind a 0
 Work = Callable[[Sequence[str]], dict[str, Any]]  # plain types, as marshal writes them
 
 
@@ -46,8 +48,12 @@ def _begun(part: Sequence[str], work: Work) -> tuple[int, int] | None:
         os.close(writing)
         return child, reading
     try:
+        made = list(work(part).items())
         with open(writing, "wb") as file:
-            file.write(marshal.dumps(work(part)))
+            for at in range(0, len(made), _AT_ONCE):
+                data = marshal.dumps(made[at : at + _AT_ONCE])
+                file.write(len(data).to_bytes(_LENGTH) + data)
+            file.write(bytes(_LENGTH))
     finally:
         os._exit(0)  # nothing of the parent's is flushed or closed twice
 
@@ -55,11 +61,12 @@ def _begun(part: Sequence[str], work: Work) -> tuple[int, int] | None:
 def _ended(child: tuple[int, int]) -> dict[str, Any] | None:
     """Return what a process made, None where it did not come to an end."""
     process, reading = child
+    made: dict[str, Any] = {}
     with open(reading, "rb") as file:
-        raw = file.read()
+        while length := int.from_bytes(sized := file.read(_LENGTH)):
+            data = file.read(length)
+            if len(data) < length:
+                break
+            made.update(marshal.loads(data))  # noqa: S302 - our own child wrote it
     os.waitpid(process, 0)
-    try:
-        made: dict[str, Any] = marshal.loads(raw)  # noqa: S302 - our own child wrote it
-    except (EOFError, ValueError, TypeError):
-        return None
-    return made
+    return made if sized == bytes(_LENGTH) else None

@@ -163,7 +163,6 @@ class Workspace:
         source = self._readable(path)
         if isinstance(source, str):
             raise ReadError(f"{path}: {source}", "it changed while it was read: try again")
-        self.sources[path] = source
         return source.text
 
     def sketches(self, paths: Sequence[str], tree: Tree) -> dict[str, bytes]:

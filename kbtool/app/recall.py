@@ -10,6 +10,7 @@ and ids it had. Else all links are looked at anew, in the surveys.
 import marshal
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from kbtool.adapters.kept import NOTHING, Kept, Recalled, digest, name_of, read, write
@@ -22,6 +23,7 @@ from kbtool.markdown.marked import Doubts
 from kbtool.markdown.sketch import Sketch
 from kbtool.markdown.survey import Survey, survey
 from kbtool.markdown.unread import Known, Unread
+from kbtool.markdown.unread import anchors as anchors_of
 from kbtool.stamp import Stamp, stamp, young
 from kbtool.text import Edit, Span
 from kbtool.workspace import ReadError, Root, Workspace
@@ -88,6 +90,13 @@ class Recall:
             raise ReadError(f"{path} cannot be read any more", "it changed: try again")
         return Sketch.unpacked(self._sketches[path])
 
+    def _links(self, kb: KnowledgeBase) -> Links:
+        def anchors(path: str) -> AbstractSet[str]:
+            seen = self._sketched(path)
+            return kb.pages[path].anchors if seen.headings is None else anchors_of(seen)
+
+        return Links(self._surveys, kb.tree, anchors)
+
     def _sketch(self, paths: Iterable[str]) -> None:
         missing = sorted(path for path in paths if path not in self._sketches)
         if missing:
@@ -112,15 +121,15 @@ class Recall:
 
     def _shown(self, which: Collection[str], kb: KnowledgeBase) -> dict[str, frozenset[str]]:
         """Return what each page may show; of all anchors that links name, sketches are made."""
-        asked = Links(self._surveys, kb.tree)
-        named: set[str] = set()
+        links = self._links(kb)
         for path in which:
-            named |= asked.named(path, self._seen(path))
-        self._sketch(named)
+            links.ask(path, self._seen(path))
+        self._sketch(links.asked)
+        links.answer()
         found = {}
         for path in which:
             seen = self._seen(path)
-            doubts = asked.doubts(path, seen)
+            doubts = links.doubts(path, seen)
             if seen.clear and any(doubts):
                 self._doubts[path] = doubts
             shows = seen.shows if seen.clear and not any(doubts) else seen.shows | {"links"}
@@ -181,7 +190,10 @@ class Recall:
     def _is_fine(self, kb: KnowledgeBase, path: str, rest: str) -> bool:
         """Return whether all that may be links in the rest of a page is fine, in code too."""
         seen = survey(f"\n{rest}", self._seen(path).kind)
-        return seen.clear and not any(Links(self._surveys, kb.tree).doubts(path, seen))
+        links = self._links(kb)
+        links.ask(path, seen)
+        links.answer()
+        return seen.clear and not any(links.doubts(path, seen))
 
 
 def _end(text: str, findings: Sequence[Finding]) -> int:

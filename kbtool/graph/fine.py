@@ -4,7 +4,7 @@ A page with a link in doubt is looked at. First the pages whose anchors are name
 then, once these are known, whether they are there.
 """
 
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
 from collections.abc import Set as AbstractSet
 from typing import Final
 from urllib.parse import unquote
@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from kbtool.graph.resolve import SCHEME, Outcome, Tree, anchored, is_line, joined, resolve
 from kbtool.graph.site import Mount, Site, SiteKind
 from kbtool.markdown.marked import Doubts
-from kbtool.markdown.page import Link, LinkKind
+from kbtool.markdown.page import Link, LinkKind, Page
 from kbtool.markdown.survey import Survey
 from kbtool.text import Span
 
@@ -21,25 +21,55 @@ _NOWHERE: Final = Span(0, 0)
 
 
 class Links:
-    """The links of all pages, in a tree whose pages were surveyed."""
+    """The links of all pages, in a tree whose pages were surveyed.
 
-    def __init__(self, surveyed: Container[str], tree: Tree) -> None:
+    Every page is asked about first, then all is answered, then doubts are told.
+    """
+
+    def __init__(
+        self, surveyed: Container[str], tree: Tree, anchors: Callable[[str], AbstractSet[str]]
+    ) -> None:
+        """Take what gives a page's anchors on the forge."""
         self._surveyed = surveyed
         self._tree = tree
+        self._anchors = anchors
         self._folders: dict[str, _Folder] = {}
+        # What is named of pages, as the site of who names it makes their anchors.
+        self._named: dict[tuple[str, str], set[str]] = {}
+        self._sites: dict[str, Site | None] = {"": None}  # by the file that says so
 
-    def named(self, path: str, seen: Survey) -> AbstractSet[str]:
-        """Return the pages whose anchors the links of a page name."""
+    def ask(self, path: str, seen: Survey) -> None:
+        """Take in which anchors of which pages the links of a page name."""
         site, folder = self._at(path)
-        found: set[str] = set()
-        for kind, target in _targets(seen, folder.named):
-            place, sign, fragment = target.partition("#")
-            if sign and fragment:
+        for kind, target in _targets(seen, folder.asked):
+            place, _, fragment = target.partition("#")
+            anchor = unquote(fragment)
+            if anchor not in ("", "top"):
                 led = self._led(site, folder, path, kind, place) if place else path
-                found.update((led,) if led else ())
+                if led:
+                    self._named.setdefault((led, _key(site)), set()).add(anchor)
             if place:
-                folder.named.add(target)
-        return found
+                folder.asked.add(target)
+
+    @property
+    def asked(self) -> set[str]:
+        """The pages whose anchors are named."""
+        return {path for path, _ in self._named}
+
+    def answer(self) -> None:
+        """Find out which of these anchors are not there."""
+        for (path, source), anchors in self._named.items():
+            site, page = self._sites[source], self._tree.page(path)
+            if page is None:
+                anchors.clear()
+            elif site is None:
+                known = self._anchors(path)
+                anchors -= {each for each in anchors if each in known or is_line(each)}
+            else:
+                anchors -= {each for each in anchors if self._leads(site, page, each)}
+
+    def _leads(self, site: Site, page: Page, anchor: str) -> bool:
+        return anchored(self._tree, site, page, anchor).outcome in FINE
 
     def doubts(self, path: str, seen: Survey) -> Doubts:
         """Return the targets that are not surely fine."""
@@ -57,23 +87,20 @@ class Links:
         site, name = self._tree.site(path), path.rpartition("/")[0]
         folder = self._folders.get(name)
         if folder is None:
+            self._sites[_key(site)] = site
             folder = self._folders[name] = _Folder(site.mount_of(path) if site else None)
         return site, folder
 
     def _is_fine(
         self, site: Site | None, folder: "_Folder", path: str, kind: LinkKind, target: str
     ) -> bool:
-        place, sign, fragment = target.partition("#")
+        place, _, fragment = target.partition("#")
         led = self._led(site, folder, path, kind, place) if place else path
-        anchor = unquote(fragment)
-        page = self._tree.page(led) if led else None
-        if page is None or not sign or anchor in ("", "top"):
+        if not led or not fragment:
             return led is not None
-        if site is None:
-            return anchor in page.anchors or is_line(anchor)
-        if place and (kind != "link" or place not in folder.known):
+        if site and place and (kind != "link" or place not in folder.known):
             return self._resolved(path, kind, target) is not None
-        return anchored(self._tree, site, page, anchor).outcome in FINE
+        return unquote(fragment) not in self._named.get((led, _key(site)), ())
 
     def _led(
         self, site: Site | None, folder: "_Folder", path: str, kind: LinkKind, place: str
@@ -140,16 +167,20 @@ class Links:
         return found.path if found.outcome is Outcome.PAGE else ""
 
 
+def _key(site: Site | None) -> str:
+    return site.source if site else ""
+
+
 class _Folder:
     """What is known of targets on the pages of a folder, where that rests on no more."""
 
-    __slots__ = ("fine", "known", "mount", "named")
+    __slots__ = ("asked", "fine", "known", "mount")
 
     def __init__(self, mount: Mount | None) -> None:
         self.mount = mount
         self.known: dict[str, str | None] = {}  # as `_led` returns them
-        self.named: set[str] = set()  # with fragments: the pages they lead to were told
-        self.fine: set[str] = set()  # with fragments
+        self.asked: set[str] = set()  # with their fragments
+        self.fine: set[str] = set()
 
 
 def _targets(seen: Survey, known: AbstractSet[str]) -> Iterator[tuple[LinkKind, str]]:

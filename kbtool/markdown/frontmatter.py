@@ -28,7 +28,7 @@ def apart(text: str) -> tuple[str, str]:
     if match is None:
         return "", text
     blank = "\n".join([" " * len(line) for line in match[0].split("\n")])
-    return match["yaml"] or "", blank + text[match.end() :]
+    return match["yaml"] or "", text.replace(match[0], blank, 1)  # one copy; it is the first
 
 
 def read_front_matter(text: str) -> Mapping[str, object]:

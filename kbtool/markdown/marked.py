@@ -7,7 +7,7 @@ Where it is known which targets may be dead, only these are marked.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html import unescape
 from typing import Final, NamedTuple
 from urllib.parse import unquote
@@ -46,28 +46,44 @@ class Doubts(NamedTuple):
     raw: bool  # whether one of raw HTML is among them
 
 
-def aims(text: str, marks: str = "", doubts: Doubts | None = None) -> tuple[Link, ...] | None:
+def aims(
+    read: Callable[[], str], marks: str = "", doubts: Doubts | None = None
+) -> tuple[Link, ...] | None:
     """Return the links without their text, each in the place of its target; None in doubt.
 
     Those that lead to other hosts may be missing, and those that are not among the doubts.
+    `read` gives the text, and again where something is found: a long one is not held meanwhile.
     `marks` are as of `parse_page`.
     """
-    marked = _marked(opened(apart(text)[1], marks), doubts)
-    if marked is None:
+    text = read()
+    same = hash(text)
+    parts = _cut(opened(apart(text)[1], marks), doubts)
+    del text
+    if parts is None:
         return None
-    found = html(marked)
+    marked = "".join(parts)
+    del parts
     try:
-        # What is read there is in the text as it is in what was made of it: every offset holds.
-        return (
-            *_of_markdown(found, text, doubts),
-            *_of_html(found, text),
-            *(references(apart(text)[1]) if MARK in marks else ()),
-        )
+        seen = list(_seen(html(marked), doubts))
+        del marked
+        if not seen and MARK not in marks:
+            return ()
+        text = read()
+        if hash(text) != same:
+            return None  # its file changed
+        referred = references(apart(text)[1]) if MARK in marks else ()
+        return (*(_link(text, kind, at) for kind, at in seen), *referred)
     except _InDoubtError:
         return None
 
 
-def _marked(body: str, doubts: Doubts | None) -> str | None:
+class _InDoubtError(Exception):
+    """The HTML does not tell for certain."""
+
+
+# ---------------------------------------------------------------------- marks
+def _cut(body: str, doubts: Doubts | None) -> list[str] | None:
+    """Return the pieces of the text with marks between them, None where they could be mistaken."""
     if _MADE.search(body) or ALTERNATIVE.search(body):
         return None
     parts: list[str] = []
@@ -75,7 +91,7 @@ def _marked(body: str, doubts: Doubts | None) -> str | None:
     for at, how in _places(body, doubts):
         parts += (body[last:at], f"{_SIGN}{how}{at}q")
         last = at
-    return "".join((*parts, body[last:]))
+    return [*parts, body[last:]]
 
 
 def _places(body: str, doubts: Doubts | None) -> list[tuple[int, str]]:
@@ -97,44 +113,38 @@ def _places_of_html(body: str) -> Iterator[tuple[int, str]]:
             yield tag.start() + found.end(), "h"
 
 
-class _InDoubtError(Exception):
-    """The HTML does not tell for certain."""
-
-
-def _of_markdown(found: str, text: str, doubts: Doubts | None) -> Iterator[Link]:
+# ---------------------------------------------------------------------- what has one
+def _seen(found: str, doubts: Doubts | None) -> Iterator[tuple[LinkKind, int]]:
+    """Yield the kind and the place of every link that is marked."""
     wanted = doubts and frozenset(map(unquote, doubts.links))
     for each in _LINK.finditer(found):  # a long page has ten thousand
         tag, how, at, target = each.groups("")
         if _OUTSIDE.match(target):
             continue
         if how in ("i", "d"):
-            kind: LinkKind = "image" if tag == "img src" else "link" if how == "i" else "reference"
-            yield _written(kind, text, int(at))
+            yield "image" if tag == "img src" else "link" if how == "i" else "reference", int(at)
         elif not how and tag and (wanted is None or unquote(unescape(target)) in wanted):
             raise _InDoubtError
-
-
-def _written(kind: LinkKind, text: str, at: int) -> Link:
-    span = destination(text, at - (text[at - 1] == "<"), len(text))
-    target = text[span.start : span.end] if span else "\\"
-    if span is None or "\\" in target or "&" in target:  # written otherwise than it reads
-        raise _InDoubtError
-    return Link(kind, target, "", span, span)
-
-
-def _of_html(found: str, text: str) -> Iterator[Link]:
     if f"{_SIGN}h" not in found:
         return
     if "<!--" in found:
         raise _InDoubtError
-    for each in attributes(found, 0):
-        mark = _MARK.match(each.value) if each.name in ("href", "src") else None
+    for attribute in attributes(found, 0):
+        mark = _MARK.match(attribute.value) if attribute.name in ("href", "src") else None
         if mark:
-            at = int(mark[1])
-            quote = text[at - 1]
-            end = text.find(quote, at) if quote in "\"'" else _end(text, at)
-            span = Span(at, end)
-            yield Link("html", unescape(text[at:end]), "", span, span)
+            yield "html", int(mark[1])
+
+
+def _link(text: str, kind: LinkKind, at: int) -> Link:
+    if kind == "html":
+        quote = text[at - 1]
+        span = Span(at, text.find(quote, at) if quote in "\"'" else _end(text, at))
+        return Link(kind, unescape(text[span.start : span.end]), "", span, span)
+    place = destination(text, at - (text[at - 1] == "<"), len(text))
+    target = text[place.start : place.end] if place else "\\"
+    if place is None or "\\" in target or "&" in target:  # written otherwise than it reads
+        raise _InDoubtError
+    return Link(kind, target, "", place, place)
 
 
 def _end(text: str, at: int) -> int:

@@ -16,6 +16,9 @@ from kbtool.text import LineIndex
 _FIELDS: Final = frozenset(field.name for field in fields(Page))
 
 
+_LONG: Final = 100_000  # letters; a longer text is not kept while more is made of it
+
+
 def anchors(seen: Sketch) -> frozenset[str]:
     """Return the anchors of a page on the forge, whose headings are known."""
     slugger = Slugger()
@@ -51,7 +54,7 @@ class Unread(Page):
         """The links, as far as where they lead counts; without some that surely are not dead."""
         if "links" in self._known.survey(self.path).shows:
             return self.links
-        found = aims(self.text, self.marks, self._known.doubts(self.path))
+        found = aims(self._again, self.marks, self._known.doubts(self.path))
         return self.links if found is None else found
 
     def outline(self, kind: str) -> Outline | None:
@@ -80,6 +83,15 @@ class Unread(Page):
         else:
             raise AttributeError(name)
         return getattr(self, name)
+
+    def _again(self) -> str:
+        try:
+            text: str = object.__getattribute__(self, "text")
+        except AttributeError:  # the slot is empty
+            text = self._known.text(self.path)
+        if len(text) <= _LONG:
+            object.__setattr__(self, "text", text)
+        return text
 
     def _read(self) -> Page:
         return parse_page(self.path, self.text, self.marks)

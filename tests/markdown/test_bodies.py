@@ -32,7 +32,7 @@ def theirs(text):
 def ours(text):
     """Return the targets; those in the repository a survey has too, as the aims do if any."""
     links = parse_page("a.md", text, MARKS).links
-    seen, known = survey(text), aims(text, MARKS)
+    seen, known = survey(text), aims(lambda: text, MARKS)
     inside = [link for link in links if link.target and not OUTSIDE.match(link.target)]
     targets = {unquote(link.target) for link in inside}
     assert targets <= set(map(unquote, seen.links + seen.raw)) or "links" in seen.shows
