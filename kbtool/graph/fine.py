@@ -43,11 +43,12 @@ class Links:
         site, folder = self._at(path)
         for kind, target in _targets(seen, folder.asked):
             place, _, fragment = target.partition("#")
+            led = self._led(site, folder, path, kind, place) if place else path
             anchor = unquote(fragment)
-            if anchor not in ("", "top"):
-                led = self._led(site, folder, path, kind, place) if place else path
-                if led:
-                    self._named.setdefault((led, _key(site)), set()).add(anchor)
+            if led and anchor not in ("", "top"):
+                self._named.setdefault((led, _key(site)), set()).add(anchor)
+            elif led is not None and kind == "link" and place in folder.known:
+                folder.fine.add(target)
             if place:
                 folder.asked.add(target)
 
