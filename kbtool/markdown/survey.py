@@ -43,14 +43,17 @@ _ADDRESSED: Final = ("hugo", "docusaurus")  # by front matter
 _SIGNS: Final = r"[^\x00-\x20()<>\\&]"
 _MORE: Final = rf"(?:\({_SIGNS}*\)|&(?!#|\w+;)){_SIGNS}*"  # balanced, and no entity
 _TARGET: Final = (
-    rf"(?:(?!https?:|mailto:)({_SIGNS}+(?:{_MORE})*)(?=[\x00-\x20)]|\Z)"
-    r"|<(?!https?:|mailto:)([^<>\\&\n]*)>|<?https?:|<?mailto:"
+    rf"(?!https?:|mailto:)({_SIGNS}+(?:{_MORE})*)(?=[\x00-\x20)]|\Z)"
+    r"|<(?!https?:|mailto:)([^<>\\&\n]*)>"
+    r"|<?https?:|<?mailto:"
     rf"|{_SIGNS}*\({_SIGNS}*[\x00-\x20]"  # not balanced: nothing
 )
 # Each pattern begins with one sign, so that the search jumps from sign to sign.
-# `](target`, else what is written otherwise than it reads or over two lines; `]:`; `][`.
-_BRACKET: Final = re.compile(rf"\](?:\([ \t]*(?:{_TARGET}|\)|(.)))|([:\[]))", re.DOTALL)
-_DEFINED: Final = re.compile(rf"\]:\s*(?:{_TARGET}|(.)))", re.DOTALL)
+# `](target`, else what is written otherwise than it reads or over two lines; `]:`; `][`. What
+# follows is looked at only: `]([a](b)` has a link in what would have been a target. pyromark takes
+# `[a]\[]` for a reference.
+_BRACKET: Final = re.compile(rf"\](?=\([ \t]*(?:{_TARGET}|\)|(.))|\\?([:\[]))", re.DOTALL)
+_DEFINED: Final = re.compile(rf"\]:\s*(?:{_TARGET}|(.))", re.DOTALL)
 _ENDED: Final = re.compile(r"[ \t\x0b\x0c]*(?:[\n\"'(]|\Z)")  # a definition, or its title begins
 _BEFORE_BLOCK: Final = " \t>-+*0123456789.)"
 # An autolink to no host; a comment; a tag with a link.
