@@ -17,6 +17,7 @@ OPTIONS: Final = (
     | pyromark.Options.ENABLE_TASKLISTS
     | pyromark.Options.ENABLE_WIKILINKS
 )
+_WITHOUT: Final = OPTIONS & ~pyromark.Options.ENABLE_WIKILINKS
 _MAYBE_WIKI: Final = re.compile(r"\[\[(?:[^\n]|\n(?!\s*\n))*?\]\]")  # in one paragraph
 _UNDEFINED: Final = frozenset({"Collapsed", "Reference"})
 Missing = Callable[[Mapping[str, Any]], None]
@@ -44,12 +45,6 @@ def is_undefined(found: Mapping[str, Any]) -> bool:
 
 def has_wiki_links(text: str) -> bool:
     """Return whether `text` has a `[[wiki link]]` or `![[embed]]`."""
-    if "[[" not in text or not _MAYBE_WIKI.search(text):
-        return False
-    each: Any
-    for each in pyromark.events(text, options=OPTIONS):
-        start = each.get("Start") if isinstance(each, dict) else None
-        link = start.get("Link") or start.get("Image") if isinstance(start, dict) else None
-        if link and isinstance(link["link_type"], dict):
-            return True
-    return False
+    return _MAYBE_WIKI.search(text) is not None and html(text) != pyromark.html(
+        text, options=_WITHOUT
+    )
