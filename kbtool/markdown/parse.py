@@ -344,8 +344,9 @@ class _Reader:
 _MARKER = re.compile(r"[ \t]*(?:[-+*]|\d{1,9}[.)])[ \t]*")
 
 
+_SPACE: Final = " \t\n\x0b\x0c"
 # Nearly all: nothing is escaped or nested in them.
-_PLAIN_DESTINATION = re.compile(r"[^ \t\n\\()]*(?=[ \t\n)]|\Z)")
+_PLAIN_DESTINATION = re.compile(rf"[^{_SPACE}\\()]*(?=[{_SPACE})]|\Z)")
 
 
 def destination(text: str, start: int, end: int) -> Span | None:
@@ -353,7 +354,7 @@ def destination(text: str, start: int, end: int) -> Span | None:
 
     Source: CommonMark 0.31 §6.3 "link destination".
     """
-    while start < end and text[start] in " \t\n":
+    while start < end and text[start] in _SPACE:
         start += 1
     if start < end and text[start] == "<":
         closing = text.find(">", start, end)
@@ -362,7 +363,7 @@ def destination(text: str, start: int, end: int) -> Span | None:
     if plain:
         return Span(start, plain.end())
     at, depth = start, 0
-    while at < end and text[at] not in " \t\n":
+    while at < end and text[at] not in _SPACE:
         if text[at] == "\\":
             at += 1
         elif text[at] == "(":
