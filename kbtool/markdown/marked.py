@@ -25,6 +25,8 @@ from kbtool.text import Span
 _SIGN: Final = "kbq"  # letters and digits only, so that a mark is no markup whatever it stands by
 _MADE: Final = re.compile(_SIGN)
 _OF_MARKDOWN: Final = re.compile(r"\][(:][ \t]*(?:<|(?=[^\s<]))")  # [text](, [label]:
+# A mark in it would be the beginning of an autolink, as that is of one.
+_AUTOLINK: Final = re.compile(r"\][(:][ \t]*<(?!https?:)[A-Za-z][A-Za-z0-9+.-]*:")
 _RAW_TAG: Final = re.compile(r"<[A-Za-z][^<>]*>")
 _OF_HTML: Final = re.compile(
     r"""\s(?:href|src)\s*=\s*(?:"|'|(?=[^\s"'=<>`]))""",  # <a href=
@@ -84,7 +86,7 @@ class _InDoubtError(Exception):
 # ---------------------------------------------------------------------- marks
 def _cut(body: str, doubts: Doubts | None) -> list[str] | None:
     """Return the pieces of the text with marks between them, None where they could be mistaken."""
-    if _MADE.search(body) or ALTERNATIVE.search(body):
+    if any(pattern.search(body) for pattern in (_MADE, ALTERNATIVE, _AUTOLINK)):
         return None
     parts: list[str] = []
     last = 0
