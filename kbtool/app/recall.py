@@ -104,6 +104,8 @@ class Recall:
 
     def _calm(self, kept: Kept, kb: KnowledgeBase, fresh: Mapping[str, bytes]) -> bool:
         """Return whether nothing changed that links of other pages rest on."""
+        asked = fresh.keys() & kept.sketches.keys()
+        self._sketch(asked)
         return (
             kept.files == kb.files
             and kept.unreadable == kb.unreadable
@@ -115,7 +117,7 @@ class Recall:
             and all(
                 self._sketched(path).tells
                 and self._sketched(path) == Sketch.unpacked(kept.sketches[path])
-                for path in fresh.keys() & kept.sketches.keys()
+                for path in asked
             )
         )
 

@@ -49,7 +49,7 @@ class Links:
                 self._named.setdefault((led, _key(site)), set()).add(anchor)
             elif led is not None and kind == "link" and place in folder.known:
                 folder.fine.add(target)
-            if place:
+            if place and kind == "link":
                 folder.asked.add(target)
 
     @property
@@ -101,7 +101,9 @@ class Links:
             return led is not None
         if site and place and (kind != "link" or place not in folder.known):
             return self._resolved(path, kind, target) is not None
-        return unquote(fragment) not in self._named.get((led, _key(site)), ())
+        missing = self._named.get((led, _key(site)))
+        anchor = unquote(fragment)
+        return anchor in ("", "top") or (missing is not None and anchor not in missing)
 
     def _led(
         self, site: Site | None, folder: "_Folder", path: str, kind: LinkKind, place: str
@@ -116,10 +118,12 @@ class Links:
             led = known[place] = self._led_to(path, place)
             return led
         led = self._beside(folder.mount, path, place)
-        if led is None and site.kind is not SiteKind.DOCFX:
-            return self._resolved(path, kind, place)  # may rest on more than the folder
-        known[place] = self._resolved(path, kind, place) if led is None else led
-        return known[place]
+        if led is None:
+            led = self._resolved(path, kind, place)
+            if led or site.kind is not SiteKind.DOCFX:
+                return led  # rests on more than the folder, or its anchors on more than the site
+        known[place] = led
+        return led
 
     # ------------------------------------------------------------------ on a forge
     def _led_to(self, path: str, place: str) -> str | None:
