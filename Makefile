@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: help setup assets demo site test quick static check bench lock vendor charts clean
+.PHONY: help setup assets demo site test slow quick static check bench lock vendor charts clean
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -23,11 +23,14 @@ demo: $(READY) ## lint, drill red and green on a copy of the pages, verify, lint
 site: $(READY) ## build the site into build/site; look at it: .venv/bin/kbtool site serve
 	$(BIN)/kbtool site build --strict
 
-test: $(READY) ## the whole test suite; the control plane where its programs are or Go is
-	@tools/needs
-	$(BIN)/pytest
+test: $(READY) ## the tests, in minutes: all but the slow ones
+	$(BIN)/pytest -m "not slow"
 
-quick: $(READY) ## the tests without real servers and without slow ones
+slow: $(READY) ## the slow tests: control planes, guests, a browser, real pages; CI runs them too
+	@tools/needs
+	$(BIN)/pytest -m slow
+
+quick: $(READY) ## the tests without real servers
 	$(BIN)/pytest -m "not slow and not sandbox"
 
 static: $(READY) ## format, lint, types, layers, the pages, their evidence, the site
@@ -39,7 +42,7 @@ static: $(READY) ## format, lint, types, layers, the pages, their evidence, the 
 	$(BIN)/kbtool verify
 	$(BIN)/kbtool site build --strict
 
-check: static test ## the definition of done
+check: static test ## the definition of done; CI adds the slow tests
 
 bench: $(READY) ## figures, as ratios where there is a peer
 	$(BIN)/python -m bench
