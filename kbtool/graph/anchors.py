@@ -34,9 +34,7 @@ def anchors(page: Page, site: Site | None) -> frozenset[str] | None:
 
 def included(page: Page, site: Site) -> Iterator[str]:
     """Yield the targets of the pages whose text stands in this one: `[!INCLUDE [x](target)]`."""
-    if site.kind is not SiteKind.DOCFX or page.outline(site.kind):
-        return
-    if INCLUDE.search(page.text):
+    if site.kind is SiteKind.DOCFX and INCLUDE.search(page.text):
         for link in page.links:
             if page.text[: link.span.start].rstrip().casefold().endswith("[!include"):
                 yield link.target

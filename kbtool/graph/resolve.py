@@ -103,17 +103,26 @@ class Tree:
 
     def anchors(self, page: Page, site: Site | None) -> AbstractSet[str] | None:
         """Return the anchors of a page as a site (None: the forge) makes them, None if unknown."""
+        found = self.own_anchors(page, site)
+        if found is None or site is None or not site.owns(page.path):
+            return found
+        key = page.path, site.source
+        if key not in self._anchors:
+            self._anchors[key] = self._with_included(page, site, found)
+        return self._anchors[key]
+
+    def own_anchors(self, page: Page, site: Site | None) -> AbstractSet[str] | None:
+        """Return those of them that no page brings in which this one includes."""
         if site is None:
             return page.anchors
         key = page.path, site.source
-        if key not in self._anchors:
-            self._anchors[key] = self._made(page, site if site.owns(page.path) else None)
-        return self._anchors[key]
+        if key not in self._own_anchors:
+            self._own_anchors[key] = anchors(page, site if site.owns(page.path) else None)
+        return self._own_anchors[key]
 
-    def _made(self, page: Page, site: Site | None) -> AbstractSet[str] | None:
-        found = anchors(page, site)
-        if found is None or site is None:
-            return found
+    def _with_included(
+        self, page: Page, site: Site, found: AbstractSet[str]
+    ) -> AbstractSet[str] | None:
         for target in included(page, site):
             other = self.page(joined(page.path, unquote(target)) or "")
             if other is None:
@@ -148,6 +157,10 @@ class Tree:
 
     @cached_property
     def _logical(self) -> dict[str, Logical]:
+        return {}
+
+    @cached_property
+    def _own_anchors(self) -> dict[tuple[str, str], AbstractSet[str] | None]:
         return {}
 
     @cached_property
@@ -245,8 +258,11 @@ def anchored(tree: Tree, site: Site | None, page: Page, anchor: str) -> Target:
     # Browsers go to the top of the page for an empty fragment and for #top.
     if anchor in ("", "top"):
         return Target(Outcome.PAGE, page.path, anchor)
+    own = tree.own_anchors(page, site)
+    if own is None or anchor in own or _by_machine(site, anchor):
+        return Target(Outcome.PAGE, page.path, anchor)
     known = tree.anchors(page, site)
-    if known is None or anchor in known or _by_machine(site, anchor):
+    if known is None or anchor in known:
         return Target(Outcome.PAGE, page.path, anchor)
     return Target(Outcome.NO_ANCHOR, page.path, anchor)
 

@@ -60,7 +60,9 @@ class Unread(Page):
     def outline(self, kind: str) -> Outline | None:
         """Return what anchors are made of on a kind of site, where the sketch knows it."""
         seen = self._known.sketch(self.path)
-        known = None if seen.odd or seen.kind != kind else seen.headings
+        # What docfx includes comes beside that: it changes nothing of it.
+        odd = seen.kind != kind or (seen.odd and kind != "docfx")
+        known = None if odd else seen.headings
         return None if known is None else Outline(known, seen.ids, seen.written)
 
     def __getattr__(self, name: str) -> Any:
