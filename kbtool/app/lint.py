@@ -188,11 +188,11 @@ def _recalled(
     workspace: Workspace, outside: Outside, rules: Sequence[Rule], *, cached: bool
 ) -> tuple[KnowledgeBase, Report, Recalled | None]:
     """Lint by rules that surveys of the pages suffice for; return also where the pages are kept."""
-    recall = Recall(workspace.root, rules, list(libraries()) if cached else None)
-    kb, known = recall.load(workspace)
+    recall = Recall(workspace, rules, list(libraries()) if cached else None)
+    kb, known = recall.load()
     report = lint(outside.told(kb), rules, known)
     if cached and outside.settled and workspace.settled:
-        return kb, report, recall.keep(workspace, kb, report.judged)
+        return kb, report, recall.keep(report.judged)
     return kb, report, None
 
 

@@ -9,7 +9,7 @@ and ids it had. Else all links are looked at anew, in the surveys.
 
 import marshal
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
@@ -26,52 +26,56 @@ from kbtool.markdown.unread import Known, Unread
 from kbtool.markdown.unread import anchors as anchors_of
 from kbtool.stamp import Stamp, stamp, young
 from kbtool.text import Edit, Span
-from kbtool.workspace import ReadError, Root, Workspace
+from kbtool.workspace import ReadError, Workspace
 
 
 class Recall:
     """The memory of one project, for one choice of rules that surveys suffice for."""
 
-    def __init__(self, root: Root, rules: Sequence[Rule], libraries: Sequence[str] | None) -> None:
+    _kb: KnowledgeBase  # from `load` on
+
+    def __init__(
+        self, workspace: Workspace, rules: Sequence[Rule], libraries: Sequence[str] | None
+    ) -> None:
         """Read what is kept; without libraries to hold it against, there is nothing."""
         self._began = time.time_ns()
+        self._workspace = workspace
         self._kept: Kept | None = None
         self._surveys: dict[str, bytes] = {}
         self._sketches: dict[str, bytes] = {}
         self._doubts: dict[str, Doubts] = {}
-        self._sketcher: Callable[[Sequence[str]], dict[str, bytes]] = lambda _: {}
         self._anew: Collection[str] = ()  # pages whose findings are not those that are kept
-        self._root = str(root.path)
+        self._root = str(workspace.root.path)
         self._sees = frozenset(str(rule.sees) for rule in rules)
         if libraries is None:
             return
         ours = sorted((path, stamp(path)) for path in (*own_files(), *libraries))
-        self._key = (self._root, repr(root), [rule.id for rule in rules], ours)
+        self._key = (self._root, repr(workspace.root), [rule.id for rule in rules], ours)
         self._name = name_of(self._root, self._key[2])
         kept = read(self._name)
         if kept and kept.key == self._key:
             self._kept = kept
 
-    def load(self, workspace: Workspace) -> tuple[KnowledgeBase, Mapping[str, Judged]]:
+    def load(self) -> tuple[KnowledgeBase, Mapping[str, Judged]]:
         """Return the base, and what is known to be found on its pages."""
-        kb = workspace.survey(self._known)
+        workspace = self._workspace
+        kb = self._kb = workspace.survey(self._known)
         kept, fresh = self._kept, workspace.surveys
         same = [path for path in workspace.pages if path not in fresh and path not in kb.unreadable]
-        self._sketcher = lambda paths: workspace.sketches(paths, kb.tree)
         if kept:
             self._surveys = {path: kept.surveys[path] for path in same}
             self._sketches = {p: kept.sketches[p] for p in same if p in kept.sketches}
         self._surveys |= fresh
-        calm = kept is not None and self._calm(kept, kb, fresh)
+        calm = kept is not None and self._calm(kept, fresh)
         self._anew = fresh if calm else workspace.pages
         known = Known(workspace.text_again, self._seen, self._sketched, self._doubts.get)
         pages = filter(self._surveys.__contains__, workspace.pages)
         kb.pages = {path: Unread(path, known, kb.tree.marks(path)) for path in pages}
         if calm and kept:
             others = {path: shows for path, shows in kept.shown.items() if path not in fresh}
-            kb.shown = others | self._shown(fresh, kb)
+            kb.shown = others | self._shown(fresh)
             return kb, {p: _unpacked(j) for p, j in kept.judged.items() if p not in fresh}
-        kb.shown = self._shown(self._surveys, kb)
+        kb.shown = self._shown(self._surveys)
         return kb, {}
 
     def _known(self, kb: KnowledgeBase) -> Mapping[str, Stamp]:
@@ -90,25 +94,25 @@ class Recall:
             raise ReadError(f"{path} cannot be read any more", "it changed: try again")
         return Sketch.unpacked(self._sketches[path])
 
-    def _links(self, kb: KnowledgeBase) -> Links:
-        def anchors(path: str) -> AbstractSet[str]:
-            seen = self._sketched(path)
-            return kb.pages[path].anchors if seen.headings is None else anchors_of(seen)
+    def _links(self) -> Links:
+        return Links(self._surveys, self._kb.tree, self._anchors)
 
-        return Links(self._surveys, kb.tree, anchors)
+    def _anchors(self, path: str) -> AbstractSet[str]:
+        seen = self._sketched(path)
+        return self._kb.pages[path].anchors if seen.headings is None else anchors_of(seen)
 
     def _sketch(self, paths: Iterable[str]) -> None:
         missing = sorted(path for path in paths if path not in self._sketches)
         if missing:
-            self._sketches |= self._sketcher(missing)
+            self._sketches |= self._workspace.sketches(missing, self._kb.tree)
 
-    def _calm(self, kept: Kept, kb: KnowledgeBase, fresh: Mapping[str, bytes]) -> bool:
+    def _calm(self, kept: Kept, fresh: Mapping[str, bytes]) -> bool:
         """Return whether nothing changed that links of other pages rest on."""
         asked = fresh.keys() & kept.sketches.keys()
         self._sketch(asked)
         return (
-            kept.files == kb.files
-            and kept.unreadable == kb.unreadable
+            kept.files == self._kb.files
+            and kept.unreadable == self._kb.unreadable
             and kept.surveys.keys() >= fresh.keys()
             and all(
                 Survey.unpacked(kept.surveys[path]).matter == Survey.unpacked(now).matter
@@ -121,9 +125,9 @@ class Recall:
             )
         )
 
-    def _shown(self, which: Collection[str], kb: KnowledgeBase) -> dict[str, frozenset[str]]:
+    def _shown(self, which: Collection[str]) -> dict[str, frozenset[str]]:
         """Return what each page may show; of all anchors that links name, sketches are made."""
-        links = self._links(kb)
+        links = self._links()
         for path in which:
             links.ask(path, self._seen(path))
         self._sketch(links.asked)
@@ -139,10 +143,9 @@ class Recall:
                 found[path] = shows
         return found
 
-    def keep(
-        self, workspace: Workspace, kb: KnowledgeBase, judged: Mapping[str, Judged]
-    ) -> Recalled:
+    def keep(self, judged: Mapping[str, Judged]) -> Recalled:
         """Keep what was seen and found, and return where."""
+        workspace, kb = self._workspace, self._kb
         stamps = {
             path: seen for path, seen in workspace.stamps.items() if not young(seen, self._began)
         }
@@ -166,36 +169,36 @@ class Recall:
                 frozenset({*workspace.links, *workspace.links.values()}).union(
                     path for path, _ in self._key[3]
                 ),
-                self._settled(kb, judged, kept.settled if kept else {}),
+                self._settled(judged, kept.settled if kept else {}),
             )
             write(self._name, kept)
         return Recalled(self._name, kept.made, self._root, self._sees)
 
     def _settled(
-        self,
-        kb: KnowledgeBase,
-        judged: Mapping[str, Judged],
-        known: Mapping[str, tuple[int, str]],
+        self, judged: Mapping[str, Judged], known: Mapping[str, tuple[int, str]]
     ) -> dict[str, tuple[int, str]]:
-        """Return how far pages reach to the last finding, where only links are wrong on them."""
+        """Return how far pages reach to the last finding, where only links are wrong on them.
+
+        Nothing behind it may be in doubt, in code too: what is code may become a link.
+        """
         anew = frozenset(self._anew)
         found = {path: each for path, each in known.items() if path not in anew}
+        links = self._links()
+        behind: dict[str, Survey] = {}
         for path in anew.intersection(judged):
             findings, suppressed = judged[path]
-            if findings and not suppressed and self._sees.isdisjoint(self._seen(path).shows):
-                text = kb.pages[path].text
-                end = _end(text, findings)
-                if end and self._is_fine(kb, path, text[end:]):
+            seen = self._seen(path)
+            if findings and not suppressed and self._sees.isdisjoint(seen.shows):
+                text = self._kb.pages[path].text
+                if end := _end(text, findings):
                     found[path] = end, digest(text[:end])
-        return found
-
-    def _is_fine(self, kb: KnowledgeBase, path: str, rest: str) -> bool:
-        """Return whether all that may be links in the rest of a page is fine, in code too."""
-        seen = survey(f"\n{rest}", self._seen(path).kind)
-        links = self._links(kb)
-        links.ask(path, seen)
+                    behind[path] = survey(f"\n{text[end:]}", seen.kind)
+                    links.ask(path, behind[path])
         links.answer()
-        return seen.clear and not any(links.doubts(path, seen))
+        for path, seen in behind.items():
+            if not seen.clear or any(links.doubts(path, seen)):
+                del found[path]
+        return found
 
 
 def _end(text: str, findings: Sequence[Finding]) -> int:
