@@ -47,6 +47,26 @@ TEXTS = st.lists(PIECES, max_size=5).map(" ".join)
 @pytest.mark.parametrize("kind", SITES)
 @given(texts=st.fixed_dictionaries(dict.fromkeys(PAGES, TEXTS)))
 def test_what_is_not_in_doubt_is_fine(kind, texts):
+    assert_doubted(kind, texts)
+
+
+@pytest.mark.parametrize(
+    ("kind", "texts"),
+    [
+        # An address in raw HTML may be written like the link of a neighbour.
+        (
+            SiteKind.MKDOCS,
+            {"docs/a.md": '<a href="a.md#b">x</a>', "docs/b.md": "[x](a.md#b)"},
+        ),
+        # docfx reads a hub's anchors as the forge does.
+        (SiteKind.DOCFX, {"docs/b.md": "[x](..#:~:text=b)"}),
+    ],
+)
+def test_what_was_once_not_doubted(kind, texts):
+    assert_doubted(kind, dict.fromkeys(PAGES, "") | texts)
+
+
+def assert_doubted(kind, texts):
     conventions = Conventions(base="", sites=SITES[kind])
     pages = {path: parse_page(path, text, conventions.marks(path)) for path, text in texts.items()}
     kb = KnowledgeBase(pages, frozenset(pages) | FILES, conventions)

@@ -172,6 +172,7 @@ def targets(links):
 
 @given(TEXTS, st.sampled_from(["", MARKS, MARK]))
 @example("](<file:x>)", "")
+@example("[](1\x0b)", "")
 def test_aims_are_the_links_of_the_page(text, marks):
     if "links" not in survey(text).shows:
         assert_aimed(aims(lambda: text, marks), parse_page("a.md", text, marks).links)
