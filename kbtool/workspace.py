@@ -162,22 +162,30 @@ class Workspace:
         """
         source = self._readable(path)
         if isinstance(source, str):
-            raise ReadError(f"{path}: {source}", "it changed while it was read: try again")
+            raise _changed(path, source)
         return source.text
 
     def sketches(self, paths: Sequence[str], tree: Tree) -> dict[str, bytes]:
-        """Return the packed sketches of pages, without those that cannot be read any more."""
+        """Return the packed sketches of pages that were looked at before.
 
-        def sketched(part: Sequence[str]) -> dict[str, bytes | None]:
+        Raises:
+            ReadError: one cannot be read any more.
+        """
+
+        def sketched(part: Sequence[str]) -> dict[str, bytes | str]:
             return {path: self._sketched(path, tree) for path in part}
 
         made = divided(paths, sketched, _SKETCHES_A_PROCESS)
-        return {path: each for path, each in made.items() if each is not None}
+        for path, each in made.items():
+            if isinstance(each, str):
+                raise _changed(path, each)
+        return made
 
-    def _sketched(self, path: str, tree: Tree) -> bytes | None:
+    def _sketched(self, path: str, tree: Tree) -> bytes | str:
+        """Return a page's sketch, packed, or why there is none."""
         source = self._readable(path)
         if isinstance(source, str):
-            return None
+            return source
         made = sketch(source.text, _kind(tree, path), shared=tree.is_shared(path))
         return made.packed()
 
@@ -509,6 +517,10 @@ class _Change:
         for temporary in self._temporaries:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(temporary)
+
+
+def _changed(path: str, why: str) -> ReadError:
+    return ReadError(f"{path}: {why}", "it changed while it was read: try again")
 
 
 def _kind(tree: Tree, path: str) -> str:

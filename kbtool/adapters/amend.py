@@ -1,9 +1,10 @@
 """Whether a run says the same of pages that changed: where a look at them sees nothing new.
 
-A page changed in words only if its survey is the one it had, or has fewer links, and nothing was
-found on it: then no rule that a survey suffices for finds anything there, nor anywhere else. Where
-something was found, its links are the same ones too, and it changed only behind all that was found.
-Imported by what must start fast: so it needs only what a survey needs.
+A page changed in words only if its survey is the one it had, or has fewer links, if its sketch is
+the one it had, where it had one, and if nothing was found on it: then no rule that a survey
+suffices for finds anything there, nor anywhere else. Where something was found, its links are the
+same ones too, and it changed only behind all that was found.
+Imported by what must start fast: so it needs only what those need.
 """
 
 import os
@@ -79,9 +80,9 @@ def _is_alike(path: str, was: Stamp | None, recalled: Recalled, kept: Kept) -> b
         return False
     old = Survey.unpacked(kept.surveys[page])
     new = survey(text, old.kind)
-    if not (new.clear and old.clear and new.matter == old.matter and _is_same(page, text, kept)):
+    if not (new.clear and old.clear and new.matter == old.matter):
         return False
-    if not recalled.sees.isdisjoint(new.shows):
+    if not (recalled.sees.isdisjoint(new.shows) and _is_same(page, text, kept)):
         return False
     if quiet:
         return all({*now} <= {*then} for now, then in zip(_links(new), _links(old), strict=True))
@@ -97,8 +98,7 @@ def _is_same(page: str, text: str, kept: Kept) -> bool:
     if known is None:
         return True
     old = Sketch.unpacked(known)
-    new = sketch(text, old.kind)
-    return new.tells and new == old
+    return sketch(text, old.kind).is_still(old)
 
 
 def _links(seen: Survey) -> tuple[tuple[str, ...], ...]:

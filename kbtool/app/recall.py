@@ -26,7 +26,7 @@ from kbtool.markdown.unread import Known, Unread
 from kbtool.markdown.unread import anchors as anchors_of
 from kbtool.stamp import Stamp, stamp, young
 from kbtool.text import Edit, Span
-from kbtool.workspace import ReadError, Workspace
+from kbtool.workspace import Workspace
 
 
 class Recall:
@@ -90,14 +90,13 @@ class Recall:
     def _sketched(self, path: str) -> Sketch:
         """Return a page's sketch; from now on, others' links rest on it."""
         self._sketch([path])
-        if path not in self._sketches:
-            raise ReadError(f"{path} cannot be read any more", "it changed: try again")
         return Sketch.unpacked(self._sketches[path])
 
     def _links(self) -> Links:
         return Links(self._surveys, self._kb.tree, self._anchors)
 
     def _anchors(self, path: str) -> AbstractSet[str]:
+        # A page would keep its own: all of them would be in memory at once.
         seen = self._sketched(path)
         return self._kb.pages[path].anchors if seen.headings is None else anchors_of(seen)
 
@@ -119,8 +118,7 @@ class Recall:
                 for path, now in fresh.items()
             )
             and all(
-                self._sketched(path).tells
-                and self._sketched(path) == Sketch.unpacked(kept.sketches[path])
+                self._sketched(path).is_still(Sketch.unpacked(kept.sketches[path]))
                 for path in asked
             )
         )

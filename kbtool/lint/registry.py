@@ -1,6 +1,6 @@
 """A folder of rules, by the names of its modules: what is not asked for is not imported."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
 from importlib import import_module
 from typing import overload
@@ -40,10 +40,9 @@ class Registry(Sequence[Rule]):
 
     def named(self, keys: Collection[str]) -> Iterator[Rule]:
         """Yield the rules that have one of these ids or names."""
-        yield from map(self._imported, self._some(keys))
-
-    def _some(self, keys: Collection[str]) -> Iterable[str]:
-        return (module for module in self._modules if not _keys(module).isdisjoint(keys))
+        for module in self._modules:
+            if not _keys(module).isdisjoint(keys):
+                yield self._imported(module)
 
 
 def _keys(module: str) -> set[str]:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from kbtool.text import Span
 
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
+COMMENT_IN_TAG = re.compile(r"<[A-Za-z][^<>]*<!--")  # where either ends, only a reading knows
 _TAG = re.compile(r"<([A-Za-z][A-Za-z0-9-]*)(\s[^<>]*)>")
 _ATTRIBUTE = re.compile(
     r"""\s(href|src|id|name)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""", re.IGNORECASE

@@ -13,7 +13,7 @@ from kbtool.markdown.bodies import opened
 from kbtool.markdown.dialect import written
 from kbtool.markdown.door import has_wiki_links, html
 from kbtool.markdown.frontmatter import apart
-from kbtool.markdown.html import attributes
+from kbtool.markdown.html import COMMENT_IN_TAG, attributes
 
 _NONE: Final[frozenset[str]] = frozenset()
 
@@ -31,6 +31,10 @@ class Sketch(NamedTuple):
     def tells(self) -> bool:
         """Whether all that anchors are made of is here."""
         return self.headings is not None and not self.odd
+
+    def is_still(self, old: Self) -> bool:
+        """Return whether anchors are surely made of what they were made of."""
+        return self.tells and self == old
 
     def packed(self) -> bytes:
         """Return it as bytes: thousands of them are kept, and few are looked at."""
@@ -50,7 +54,6 @@ _RAW_HEADING: Final = re.compile(r"<[hH][1-6]")
 _ANCHOR: Final = re.compile(r"<[A-Za-z][^<>]*\s(?:id|name)\s*=", re.IGNORECASE)
 # An image's alternative text may hold links, of which its HTML shows nothing.
 ALTERNATIVE: Final = re.compile(r"!\[(?:\\.|[^\]\\\[`<])*[\[`<]", re.DOTALL)
-_COMMENT_IN_TAG: Final = re.compile(r"<[A-Za-z][^<>]*<!--")
 
 
 def sketch(text: str, kind: str = "", *, shared: bool = False) -> Sketch:
@@ -92,6 +95,6 @@ def _hides(body: str) -> bool:
         "!" in body  # most pages have none
         and (
             ("![" in body and ALTERNATIVE.search(body) is not None)
-            or ("<!--" in body and _COMMENT_IN_TAG.search(body) is not None)
+            or ("<!--" in body and COMMENT_IN_TAG.search(body) is not None)
         )
     )

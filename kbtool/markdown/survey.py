@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple, Self
 from kbtool.markdown.bodies import opened
 from kbtool.markdown.door import has_wiki_links, html, is_undefined
 from kbtool.markdown.frontmatter import apart
-from kbtool.markdown.html import attributes
+from kbtool.markdown.html import COMMENT_IN_TAG, attributes
 from kbtool.markdown.shortcodes import referred
 
 
@@ -61,7 +61,6 @@ _ANGLE: Final = re.compile(
     r"<(?:(?!https?:|mailto:)([A-Za-z][A-Za-z0-9+.-]{1,31}:[^\x00-\x20<>]*)>"
     r"|(!--|[A-Za-z][^<>]*\s(?i:href|src)\s*=))"
 )
-_COMMENT_IN_TAG: Final = re.compile(r"<[A-Za-z][^<>]*<!--")
 _WIKI: Final = re.compile(r"\[\[")
 _FENCES: Final = (re.compile("```[^\n]*"), re.compile("~~~[^\n]*"))
 
@@ -130,7 +129,7 @@ def _definitions(body: str) -> Iterator[tuple[str, str, str]]:
 def _by_comments(body: str) -> Iterator[str]:
     if "kb-ignore" in body:
         yield "ignores"
-    if _COMMENT_IN_TAG.search(body):
+    if COMMENT_IN_TAG.search(body):
         yield "links"
 
 
